@@ -1,0 +1,1 @@
+//! Ringkey, the server.
