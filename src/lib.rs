@@ -1,1 +1,4 @@
 //! Ringkey, the server.
+
+pub mod mesh;
+pub mod protocol;
