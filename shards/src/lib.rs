@@ -1,3 +1,5 @@
 //! The engine.
 
 pub mod args;
+pub mod reply;
+pub mod stdx;

@@ -1,0 +1,3 @@
+//! What could have been in the standard library.
+
+pub mod number;
