@@ -1,0 +1,8 @@
+//! The commands of the engine: one folder a family, one file a handful of commands with their rows, code and tests.
+
+pub mod string;
+
+use crate::command::Command;
+
+/// The rows of every family.
+pub const FAMILIES: &[&[Command]] = &[string::ROWS];

@@ -1,0 +1,109 @@
+//! What a running command may see: its arguments, the time, randomness, limits, the keyspace and its reply.
+//!
+//! Nothing else exists for a command: no socket, no clock, no other shard. That is what makes a call atomic, and what
+//! lets tests, fuzzers and simulators run it without a server.
+
+use crate::args::Args;
+use crate::error::{self, CommandError};
+use crate::keyspace::space::Found;
+use crate::keyspace::{EntryMut, Keyspace};
+use crate::reply::Reply;
+use crate::stdx::number;
+use crate::stdx::prng::Prng;
+
+/// Limits and thresholds of the configuration that commands ask for. Copied into each shard when they change.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `proto-max-bulk-len`: the longest string, bytes.
+    pub string_bytes_max: usize,
+    /// `lazyfree-lazy-user-del`: DEL frees as UNLINK does.
+    pub lazy_user_del: bool,
+    /// `lazyfree-lazy-user-flush`: FLUSHALL without SYNC or ASYNC is asynchronous.
+    pub lazy_user_flush: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { string_bytes_max: 512 << 20, lazy_user_del: true, lazy_user_flush: true }
+    }
+}
+
+/// What a shard has beside its keyspace.
+pub struct Env {
+    /// Number of this shard.
+    pub shard: usize,
+    /// Number of shards.
+    pub shards: usize,
+    /// Limits.
+    pub limits: Limits,
+    /// Randomness of commands (RANDOMKEY, SPOP ...).
+    pub rng: Prng,
+}
+
+/// One running call.
+pub struct Exec<'a> {
+    /// The arguments; the first is the command's name.
+    pub argv: Args<'a>,
+    /// The client's database.
+    pub db: u32,
+    /// The keyspace.
+    pub ks: &'a mut Keyspace,
+    /// The reply.
+    pub reply: Reply<'a>,
+    /// Limits, randomness, place.
+    pub env: &'a mut Env,
+}
+
+impl<'a> Exec<'a> {
+    /// Number of arguments, the name included.
+    #[inline]
+    pub fn argc(&self) -> usize {
+        self.argv.len()
+    }
+
+    /// An argument.
+    #[inline]
+    pub fn arg(&self, i: usize) -> &'a [u8] {
+        self.argv.get(i)
+    }
+
+    /// True if argument `i` is `word`, whatever its case.
+    #[inline]
+    pub fn arg_is(&self, i: usize, word: &str) -> bool {
+        self.argv.get(i).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// An argument as a 64-bit integer, by Valkey's strict rules.
+    pub fn int(&self, i: usize) -> Result<i64, CommandError> {
+        number::parse_i64(self.argv.get(i)).ok_or(error::NOT_AN_INTEGER)
+    }
+
+    /// The time of the call, unix milliseconds.
+    #[inline]
+    pub fn now_ms(&self) -> i64 {
+        self.ks.now_ms()
+    }
+
+    /// Finds a key of the client's database for reading.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<Found<'_>> {
+        self.ks.read(self.db, key)
+    }
+
+    /// The gate to a key of the client's database.
+    #[inline]
+    pub fn entry<'k>(&'k mut self, key: &'k [u8]) -> EntryMut<'k> {
+        self.ks.entry_mut(self.db, key)
+    }
+
+    /// Propagates the call as this instead of verbatim; may be called several times.
+    pub fn propagate_as(&mut self, argv: &[&[u8]]) {
+        self.ks.effects.op(self.db, argv);
+        self.ks.effects.set_rewritten();
+    }
+
+    /// Propagates nothing although something changed.
+    pub fn propagate_nothing(&mut self) {
+        self.ks.effects.set_rewritten();
+    }
+}

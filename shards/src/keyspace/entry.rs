@@ -1,0 +1,294 @@
+//! The gate: one key's entry, through which alone it changes.
+//!
+//! Every method that changes something takes the keyspace event that names the change, so no change goes unseen: it is
+//! counted, its watchers get a new version, its event is noted. `expire` and `persist` keep the value, `set` and
+//! `set_object` replace it, `edit_*` change it in place.
+//!
+//! Invariant: `pos` is right after every method (the table may move entries when they change size).
+
+use super::space::Keyspace;
+use super::table::{NewValue, Pos, Table, Value};
+use crate::effects::{Event, EventClass};
+use crate::stdx::number;
+use crate::types::{Object, tag};
+
+/// What becomes of the TTL when a value is replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ttl {
+    /// It stays.
+    Keep,
+    /// There is none.
+    Clear,
+    /// It ends at this time, unix milliseconds.
+    At(i64),
+}
+
+/// A new key.
+const NEW: Event = Event::new(EventClass::New, "new");
+
+/// The entry of one key, present or not.
+pub struct EntryMut<'k> {
+    ks: &'k mut Keyspace,
+    db: u32,
+    key: &'k [u8],
+    hash: u64,
+    pos: Option<Pos>,
+}
+
+impl<'k> EntryMut<'k> {
+    #[inline]
+    pub(super) fn open(ks: &'k mut Keyspace, db: u32, key: &'k [u8]) -> EntryMut<'k> {
+        let now_ms = ks.now_ms;
+        let access = ks.access;
+        let table = ks.home(db, key);
+        let hash = table.hash(key);
+        let mut pos = table.find(hash, key);
+        if let Some(p) = pos {
+            if table.expire_at(p).is_some_and(|at| at <= now_ms) && !ks.keep_expired {
+                ks.expire_if_due(db, key);
+                pos = None;
+            } else if !ks.no_touch {
+                let old = table.lru(p);
+                let new = access.used(old, now_ms, &mut ks.rng);
+                if new != old {
+                    ks.home_mut(db, key).set_lru(p, new);
+                }
+            }
+        }
+        EntryMut { ks, db, key, hash, pos }
+    }
+
+    #[inline]
+    fn table(&self) -> &Table<Object> {
+        self.ks.home(self.db, self.key)
+    }
+
+    #[inline]
+    fn table_mut(&mut self) -> &mut Table<Object> {
+        self.ks.home_mut(self.db, self.key)
+    }
+
+    /// True if the key exists.
+    #[inline]
+    pub fn exists(&self) -> bool {
+        self.pos.is_some()
+    }
+
+    /// Its value, if it exists.
+    #[inline]
+    pub fn value(&self) -> Option<Value<'_, Object>> {
+        self.pos.map(|p| self.table().value(p))
+    }
+
+    /// Its type tag, if it exists.
+    #[inline]
+    pub fn tag(&self) -> Option<u8> {
+        self.pos.map(|p| self.table().type_tag(p))
+    }
+
+    /// When it expires.
+    pub fn expire_at(&self) -> Option<i64> {
+        self.pos.and_then(|p| self.table().expire_at(p))
+    }
+
+    /// The LRU/LFU field.
+    pub fn lru(&self) -> Option<u32> {
+        self.pos.map(|p| self.table().lru(p))
+    }
+
+    /// Sets the LRU/LFU field (RESTORE, loans); no change of the key in Valkey's sense.
+    pub fn set_lru(&mut self, lru: u32) {
+        if let Some(pos) = self.pos {
+            self.table_mut().set_lru(pos, lru);
+        }
+    }
+
+    /// Sets a string in the encoding its bytes ask for: integer, inline or object.
+    #[inline]
+    pub fn set(&mut self, bytes: &[u8], ttl: Ttl, event: Event) {
+        if bytes.len() > Table::<Object>::INLINE_MAX {
+            return self.put(NewValue::Object(Box::new(Object::String(bytes.to_vec()))), tag::STRING, ttl, event);
+        }
+        match number::parse_i64(bytes) {
+            Some(n) => self.put(NewValue::Int(n), tag::STRING, ttl, event),
+            None => self.put(NewValue::Bytes(bytes), tag::STRING, ttl, event),
+        }
+    }
+
+    /// Sets a string that was edited: never an integer, and OBJECT ENCODING says "raw".
+    pub fn set_raw(&mut self, bytes: Vec<u8>, ttl: Ttl, event: Event) {
+        if bytes.len() > Table::<Object>::INLINE_MAX {
+            self.put(NewValue::Object(Box::new(Object::String(bytes))), tag::STRING_RAW, ttl, event);
+        } else {
+            self.put(NewValue::Bytes(&bytes), tag::STRING_RAW, ttl, event);
+        }
+    }
+
+    /// Sets an integer.
+    #[inline]
+    pub fn set_int(&mut self, n: i64, ttl: Ttl, event: Event) {
+        if let (Some(pos), Ttl::Keep) = (self.pos, ttl) {
+            if matches!(self.table().value(pos), Value::Int(_)) {
+                self.before_change();
+                self.table_mut().set_int(pos, n);
+                return self.changed(event);
+            }
+        }
+        self.put(NewValue::Int(n), tag::STRING, ttl, event);
+    }
+
+    /// Sets any object.
+    pub fn set_object(&mut self, object: Box<Object>, type_tag: u8, ttl: Ttl, event: Event) {
+        self.put(NewValue::Object(object), type_tag, ttl, event);
+    }
+
+    /// The object behind the entry, to be changed in place; `None` if there is none (absent, inline or integer).
+    pub fn edit_object(&mut self, event: Event) -> Option<&mut Object> {
+        let pos = self.pos?;
+        if !matches!(self.table().value(pos), Value::Object(_)) {
+            return None;
+        }
+        self.before_change();
+        self.changed(event);
+        self.table_mut().object_mut(pos)
+    }
+
+    /// The inline bytes of a string, to be changed in place without changing their number.
+    pub fn edit_bytes(&mut self, event: Event) -> Option<&mut [u8]> {
+        let pos = self.pos?;
+        if !matches!(self.table().value(pos), Value::Bytes(_)) {
+            return None;
+        }
+        self.before_change();
+        self.changed(event);
+        self.table_mut().bytes_mut(pos)
+    }
+
+    /// Gives the key a time to live.
+    pub fn expire(&mut self, at_ms: i64, event: Event) {
+        self.set_expire(Some(at_ms), event);
+    }
+
+    /// Takes its time to live away; false if it had none.
+    pub fn persist(&mut self, event: Event) -> bool {
+        let had = self.expire_at().is_some();
+        if had {
+            self.set_expire(None, event);
+        }
+        had
+    }
+
+    fn set_expire(&mut self, at_ms: Option<i64>, event: Event) {
+        let Some(pos) = self.pos else { return };
+        self.before_change();
+        let pos = self.table_mut().set_expire(pos, at_ms);
+        self.pos = Some(pos);
+        self.changed(event);
+    }
+
+    /// Removes the key; true if it existed.
+    #[inline]
+    pub fn remove(&mut self, event: Event) -> bool {
+        let Some(pos) = self.pos.take() else { return false };
+        self.before_change();
+        let object = self.table_mut().remove(pos);
+        self.ks.discard(object);
+        self.changed(event);
+        true
+    }
+
+    /// Takes the value out as it is, with its tag, expiry and LRU field, removing the key (RENAME, MOVE).
+    pub fn take(&mut self, event: Event) -> Option<Taken> {
+        let pos = self.pos.take()?;
+        self.before_change();
+        let taken = Taken::out_of(self.table_mut(), pos);
+        self.changed(event);
+        Some(taken)
+    }
+
+    /// Puts a value taken elsewhere, expiry and LRU field included, replacing what is there.
+    pub fn put_taken(&mut self, taken: Taken, event: Event) {
+        let ttl = taken.expire_at.map_or(Ttl::Clear, Ttl::At);
+        let lru = taken.lru;
+        match taken.value {
+            TakenValue::Bytes(b) => self.put(NewValue::Bytes(&b), taken.tag, ttl, event),
+            TakenValue::Int(n) => self.put(NewValue::Int(n), taken.tag, ttl, event),
+            TakenValue::Object(o) => self.put(NewValue::Object(o), taken.tag, ttl, event),
+        }
+        self.set_lru(lru);
+    }
+
+    #[inline]
+    fn put(&mut self, value: NewValue<'_, Object>, type_tag: u8, ttl: Ttl, event: Event) {
+        self.before_change();
+        let expire = match ttl {
+            Ttl::Keep => self.expire_at(),
+            Ttl::Clear => None,
+            Ttl::At(at) => Some(at),
+        };
+        let fresh = self.ks.access.fresh(self.ks.now_ms);
+        let (key, hash) = (self.key, self.hash);
+        match self.pos {
+            Some(pos) => {
+                let lru = if self.ks.access.lfu { self.table().lru(pos) } else { fresh };
+                let (pos, old) = self.table_mut().replace(pos, value, type_tag, expire, lru);
+                self.pos = Some(pos);
+                self.ks.discard(old);
+            }
+            None => {
+                let pos = self.table_mut().insert(hash, key, value, type_tag, expire, fresh);
+                self.pos = Some(pos);
+                self.ks.effects.event(NEW, self.db, key);
+            }
+        }
+        self.changed(event);
+    }
+
+    /// What must happen before the entry changes: a running snapshot takes its old content.
+    #[inline]
+    fn before_change(&mut self) {}
+
+    /// What follows from a change.
+    #[inline]
+    fn changed(&mut self, event: Event) {
+        self.ks.watch.changed(self.db, self.key);
+        self.ks.effects.changed(event, self.db, self.key);
+    }
+}
+
+/// A value outside the keyspace, on its way from one entry to another, maybe on another shard.
+#[derive(Debug)]
+pub struct Taken {
+    /// The value.
+    pub value: TakenValue,
+    /// Its type tag.
+    pub tag: u8,
+    /// When it expires.
+    pub expire_at: Option<i64>,
+    /// Its LRU/LFU field.
+    pub lru: u32,
+}
+
+/// The value of a [`Taken`].
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum TakenValue {
+    Bytes(Vec<u8>),
+    Int(i64),
+    Object(Box<Object>),
+}
+
+impl Taken {
+    /// Takes the entry at `pos` out of `table`.
+    pub(super) fn out_of(table: &mut Table<Object>, pos: Pos) -> Taken {
+        let (tag, expire_at, lru) = (table.type_tag(pos), table.expire_at(pos), table.lru(pos));
+        let copied = match table.value(pos) {
+            Value::Bytes(b) => Some(TakenValue::Bytes(b.to_vec())),
+            Value::Int(n) => Some(TakenValue::Int(n)),
+            Value::Object(_) => None,
+        };
+        let object = table.remove(pos);
+        let value = copied.unwrap_or_else(|| TakenValue::Object(object.expect("an object was seen above")));
+        Taken { value, tag, expire_at, lru }
+    }
+}

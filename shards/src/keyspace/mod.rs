@@ -1,0 +1,21 @@
+//! The keyspace of one shard: its databases, and the gate every change passes.
+//!
+//! Reading goes through [`Keyspace::read`] and [`Keyspace::peek`]; every change goes through [`Keyspace::entry_mut`]
+//! (or the few whole-database doors: flush, swap). The gate expires keys whose time has come, keeps watch versions,
+//! tells a running snapshot before a leaf changes, and writes the change into [`crate::effects::Effects`]. So no command
+//! has to remember to signal, notify or replicate.
+//!
+//! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
+//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `guests` keys lent by other shards, `slots` the hash slots.
+
+pub mod access;
+pub mod entry;
+pub mod expire;
+pub mod guests;
+pub mod slots;
+pub mod space;
+pub mod table;
+pub mod watch;
+
+pub use entry::{EntryMut, Ttl};
+pub use space::{Keyspace, Lookup};

@@ -1,0 +1,147 @@
+//! The only door to a shard: `execute` a call, `tick`, `check_invariants`; and this shard's side of transactions.
+//!
+//! `execute` is a plain function that runs to its end on the core that owns the shard. It never waits, so a call is
+//! atomic without locks. What the call did stands in `effects()` until the caller drains it.
+
+use crate::args::Args;
+use crate::command::Command;
+use crate::effects::{Effects, Event};
+use crate::exec::{Env, Exec, Limits};
+use crate::keyspace::Keyspace;
+use crate::keyspace::expire::ActiveExpiry;
+use crate::keyspace::guests::Loan;
+use crate::reply::{Reply, Resp};
+use crate::stdx::prng::Prng;
+use crate::txn::locks::Locks;
+
+/// One call of one command.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The command (a subcommand's own row where there is one).
+    pub row: &'static Command,
+    /// Its arguments, the name included.
+    pub argv: Args<'a>,
+    /// The client's database.
+    pub db: u32,
+    /// The protocol of the reply.
+    pub resp: Resp,
+    /// CLIENT NO-TOUCH: reads do not count as use.
+    pub no_touch: bool,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// A reply was written.
+    Done,
+    /// An error reply was written; nothing changed.
+    Failed,
+}
+
+/// One shard of the keyspace.
+pub struct Shard {
+    /// The keyspace.
+    pub keyspace: Keyspace,
+    /// Locks of transactions that span shards.
+    pub locks: Locks,
+    env: Env,
+    expiry: ActiveExpiry,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+}
+
+impl Shard {
+    /// Shard `shard` of `shards`, empty, with everything random following from `seed`.
+    pub fn new(shard: usize, shards: usize, databases: usize, seed: u64) -> Shard {
+        Shard {
+            keyspace: Keyspace::new(databases, shard, shards, seed),
+            locks: Locks::default(),
+            env: Env { shard, shards, limits: Limits::default(), rng: Prng::new(!seed) },
+            expiry: ActiveExpiry::default(),
+            active_expire: true,
+        }
+    }
+
+    /// Replaces the limits (CONFIG SET).
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.env.limits = limits;
+    }
+
+    /// Runs a call at `now_ms` (unix milliseconds) and appends its reply to `out`.
+    #[inline]
+    pub fn execute(&mut self, call: &Call<'_>, now_ms: i64, out: &mut Vec<u8>) -> Outcome {
+        debug_assert!(call.row.arity_fits(call.argv.len()), "arity is checked at admission");
+        let ks = &mut self.keyspace;
+        ks.set_now(now_ms);
+        ks.no_touch = call.no_touch;
+        let dirty = ks.effects.dirty();
+        let start = out.len();
+        let reply = Reply::new(out, call.resp);
+        let mut exec = Exec { argv: call.argv, db: call.db, ks, reply, env: &mut self.env };
+        let outcome = match (call.row.run)(&mut exec) {
+            Ok(()) => Outcome::Done,
+            Err(error) => {
+                exec.reply.rewind(start);
+                exec.reply.error(error.text());
+                Outcome::Failed
+            }
+        };
+        let changed = self.keyspace.effects.dirty() != dirty;
+        assert!(outcome == Outcome::Done || !changed, "{}: an error reply means nothing changed", call.row.name);
+        let rewritten = self.keyspace.effects.take_rewritten();
+        if changed && !rewritten {
+            self.keyspace.effects.op_verbatim(call.db, call.argv);
+        }
+        self.keyspace.settle(call.db);
+        outcome
+    }
+
+    /// One round of house-keeping at `now_ms`: active expiry over up to `leaves` leaves, a slice of lazy frees. True if
+    /// there is reason to come back at once, time permitting.
+    pub fn tick(&mut self, now_ms: i64, leaves: usize) -> bool {
+        self.keyspace.set_now(now_ms);
+        let locks = &self.locks;
+        let more = self.active_expire
+            && !self.keyspace.keep_expired
+            && !self.keyspace.has_guests()
+            && self.expiry.round(&mut self.keyspace, leaves, &|db, key| locks.blocks_write(db, key));
+        self.keyspace.free_some() || more
+    }
+
+    /// What happened since the last `clear_effects`.
+    pub fn effects(&mut self) -> &mut Effects {
+        &mut self.keyspace.effects
+    }
+
+    /// Lends keys of this shard to another.
+    pub fn lend<'a>(&mut self, now_ms: i64, keys: impl Iterator<Item = (u32, &'a [u8])>) -> Vec<Loan> {
+        self.keyspace.set_now(now_ms);
+        self.keyspace.lend(keys)
+    }
+
+    /// Takes in keys of other shards.
+    pub fn welcome(&mut self, loans: Vec<Loan>) {
+        self.keyspace.effects.wants.changes = true;
+        self.keyspace.welcome(loans);
+    }
+
+    /// Sends the keys of other shards home; the caller has not cleared the effects since `welcome`.
+    pub fn farewell(&mut self) -> Vec<Loan> {
+        let changes: Vec<(u32, Vec<u8>, Event)> =
+            self.keyspace.effects.changes().map(|(c, key)| (c.db, key.to_vec(), c.event)).collect();
+        self.keyspace.farewell(&|db, key| {
+            changes.iter().filter(|(d, k, _)| *d == db && k == key).map(|(_, _, e)| *e).collect()
+        })
+    }
+
+    /// Takes lent keys back.
+    pub fn take_back(&mut self, loans: Vec<Loan>) {
+        self.keyspace.take_back(loans);
+    }
+
+    /// Checks everything; for tests and simulation.
+    pub fn check_invariants(&self) {
+        self.keyspace.check_invariants();
+        self.locks.check_invariants();
+    }
+}

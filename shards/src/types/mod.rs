@@ -1,0 +1,64 @@
+//! The values that do not fit into a table leaf: data structures that know nothing of keys, commands, replies or time.
+//!
+//! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
+
+/// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
+/// MODULE people know; 8 is ours).
+pub mod tag {
+    /// A string whose encoding follows from its bytes.
+    pub const STRING: u8 = 0;
+    /// A list.
+    pub const LIST: u8 = 1;
+    /// A set.
+    pub const SET: u8 = 2;
+    /// A sorted set.
+    pub const ZSET: u8 = 3;
+    /// A hash.
+    pub const HASH: u8 = 4;
+    /// A stream.
+    pub const STREAM: u8 = 6;
+    /// A string that was edited in place (APPEND, SETRANGE, SETBIT): OBJECT ENCODING says "raw" whatever its length.
+    pub const STRING_RAW: u8 = 8;
+
+    /// The name TYPE prints.
+    pub fn type_name(tag: u8) -> &'static str {
+        match tag {
+            STRING | STRING_RAW => "string",
+            LIST => "list",
+            SET => "set",
+            ZSET => "zset",
+            HASH => "hash",
+            STREAM => "stream",
+            _ => unreachable!("tag {tag} is stored nowhere"),
+        }
+    }
+
+    /// True for both string tags.
+    pub fn is_string(tag: u8) -> bool {
+        tag == STRING || tag == STRING_RAW
+    }
+}
+
+/// A value behind a pointer.
+#[derive(Debug)]
+pub enum Object {
+    /// A string too long for a leaf.
+    String(Vec<u8>),
+}
+
+impl Object {
+    /// Bytes the value holds on the heap, its own box included.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Object>()
+            + match self {
+                Object::String(s) => s.capacity(),
+            }
+    }
+
+    /// How much work it is to drop the value, in allocations; large ones are dropped in slices.
+    pub fn drop_cost(&self) -> usize {
+        match self {
+            Object::String(_) => 1,
+        }
+    }
+}
