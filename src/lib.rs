@@ -2,3 +2,5 @@
 
 pub mod mesh;
 pub mod protocol;
+
+pub mod config;
