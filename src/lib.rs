@@ -4,3 +4,4 @@ pub mod mesh;
 pub mod protocol;
 
 pub mod config;
+pub mod runtime;

@@ -1,0 +1,27 @@
+//! The only room that knows the kernel: sockets, files, threads, clocks.
+//!
+//! - [`io`]: the border, [`Io`] and [`Event`]; a core is generic over it
+//! - [`uring`]: the border on io_uring, from [`ring`], [`buffers`], [`connections`] and [`file_ops`]
+//! - [`doorbell`]: waking a core from another core or from any thread
+//! - [`listen`], [`address`]: listening sockets by Valkey's rules, both ends of a socket
+//! - [`threads`]: one pinned thread per core
+//! - [`probe`]: why io_uring does not start, and what to do about it
+//!
+//! Nothing outside this room names io-uring or glommio.
+
+pub mod address;
+pub mod buffers;
+pub mod connections;
+pub mod doorbell;
+pub mod file_ops;
+pub mod io;
+pub mod listen;
+pub mod probe;
+pub mod ring;
+pub mod threads;
+pub mod uring;
+
+pub use doorbell::Doorbells;
+pub use io::{Address, Addresses, Chunk, CloseReason, ConnId, Event, FileWrite, Io};
+pub use probe::StartError;
+pub use uring::{Options, UringIo};

@@ -1,0 +1,530 @@
+//! The runtime against the real kernel: an echo server on a thread of its own, clients that behave and clients that do not.
+//!
+//! The server's loop is the shape every core has: poll, react, submit, wait. It also counts what must not leak.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::task::Waker;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ringkey::runtime::{ConnId, Doorbells, Event, Io, Options, UringIo};
+
+/// Small, so that tests run into every limit.
+const TIGHT: Options = Options { submissions: 32, completions: 64, buffers: 8, buffer_bytes: 4096 };
+
+#[derive(Default)]
+struct Client {
+    conn: Option<ConnId>,
+    pending: Vec<u8>,
+    ended: bool,
+}
+
+/// Sends back what comes in; closes when the peer has ended and all is sent.
+struct Echo {
+    io: UringIo,
+    clients: Vec<Client>,
+    spare: Vec<Vec<u8>>,
+    turns: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Report {
+    turns: u64,
+    connections: usize,
+    buffers: usize,
+}
+
+impl Echo {
+    fn client(&mut self, conn: ConnId) -> &mut Client {
+        if self.clients.len() <= conn.index() {
+            self.clients.resize_with(conn.index() + 1, Client::default);
+        }
+        &mut self.clients[conn.index()]
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Accepted { fd, .. } => {
+                let conn = self.io.adopt(fd);
+                *self.client(conn) = Client { conn: Some(conn), ..Client::default() };
+            }
+            Event::Received { conn, chunk } => {
+                if self.client(conn).conn == Some(conn) {
+                    self.clients[conn.index()].pending.extend_from_slice(self.io.bytes(&chunk));
+                    if self.clients[conn.index()].pending.len() > 64 * 1024 {
+                        self.io.pause_receive(conn);
+                    }
+                }
+                self.io.release(chunk);
+                self.flush(conn);
+            }
+            Event::Sent { conn, mut buffer, result } => {
+                if result.is_err() {
+                    self.close(conn);
+                }
+                buffer.clear();
+                self.spare.push(buffer);
+                self.io.resume_receive(conn);
+                self.flush(conn);
+            }
+            Event::Closed { conn, .. } => {
+                self.client(conn).ended = true;
+                self.flush(conn);
+            }
+            Event::AcceptPaused { .. } | Event::Woken => {}
+            Event::Filled { .. } | Event::FileDone { .. } => unreachable!("not asked for"),
+        }
+    }
+
+    fn flush(&mut self, conn: ConnId) {
+        let spare = self.spare.pop().unwrap_or_default();
+        let is_sending = self.io.is_sending(conn);
+        let client = self.client(conn);
+        if client.conn != Some(conn) || is_sending {
+            self.spare.push(spare);
+        } else if !client.pending.is_empty() {
+            let out = std::mem::replace(&mut client.pending, spare);
+            self.io.send(conn, out);
+        } else {
+            let ended = client.ended;
+            self.spare.push(spare);
+            if ended {
+                self.close(conn);
+            }
+        }
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        if self.client(conn).conn == Some(conn) {
+            *self.client(conn) = Client::default();
+            self.io.close(conn);
+        }
+    }
+
+    fn run(&mut self, stop: &AtomicBool) {
+        let mut events = Vec::new();
+        while !stop.load(Ordering::Acquire) {
+            self.turns.fetch_add(1, Ordering::AcqRel);
+            self.io.poll(&mut events);
+            let work = !events.is_empty();
+            for event in events.drain(..) {
+                self.on_event(event);
+            }
+            if work {
+                self.io.submit();
+            } else {
+                self.io.wait(None);
+            }
+        }
+    }
+}
+
+struct Server {
+    stop: Arc<AtomicBool>,
+    turns: Arc<AtomicU64>,
+    waker: Waker,
+    thread: JoinHandle<Report>,
+}
+
+fn serve(listener: OwnedFd, options: Options) -> Server {
+    let stop = Arc::new(AtomicBool::new(false));
+    let doorbells = Doorbells::new(1).unwrap();
+    let waker = doorbells.waker(0);
+    let turns = Arc::new(AtomicU64::new(0));
+    let (stopped, counter) = (Arc::clone(&stop), Arc::clone(&turns));
+    let thread = std::thread::spawn(move || {
+        let mut io = UringIo::new(0, options, doorbells).unwrap();
+        io.listen(0, listener);
+        let mut echo = Echo { io, clients: Vec::new(), spare: Vec::new(), turns: counter };
+        echo.run(&stopped);
+        let turns = echo.turns.load(Ordering::Acquire);
+        Report { turns, connections: echo.io.connections(), buffers: echo.io.buffers_available() }
+    });
+    Server { stop, turns, waker, thread }
+}
+
+impl Server {
+    fn tcp(options: Options) -> (Server, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        (serve(listener.into(), options), address)
+    }
+
+    fn end(self) -> Report {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
+        self.thread.join().unwrap()
+    }
+}
+
+/// A small generator: the tests need variety, not randomness.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+fn ask(stream: &mut (impl Read + Write), data: &[u8]) {
+    stream.write_all(data).unwrap();
+    let mut back = vec![0; data.len()];
+    stream.read_exact(&mut back).unwrap();
+    assert!(back == data, "{} bytes came back changed", data.len());
+}
+
+#[test]
+fn bytes_come_back_whatever_their_number_even_on_the_tightest_ring() {
+    let (server, address) = Server::tcp(TIGHT);
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut numbers = Numbers(1);
+    for len in [1, 2, 4095, 4096, 4097, 16384, 65536, 100_000] {
+        ask(&mut stream, &numbers.bytes(len));
+    }
+    drop(stream);
+    let report = server.end();
+    assert_eq!(report.buffers, 8, "all buffers are back: {report:?}");
+}
+
+#[test]
+fn a_unix_socket_is_served_as_well() {
+    let path = std::env::temp_dir().join(format!("ringkey-runtime-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let server = serve(UnixListener::bind(&path).unwrap().into(), TIGHT);
+    ask(&mut UnixStream::connect(&path).unwrap(), &Numbers(2).bytes(30_000));
+    server.end();
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn two_thousand_connections_come_and_go_without_a_trace() {
+    let (server, address) = Server::tcp(Options { buffers: 16, ..Options::default() });
+    let workers: Vec<_> = (0..8u64)
+        .map(|worker| {
+            std::thread::spawn(move || {
+                let mut numbers = Numbers(worker + 10);
+                let mut held = Vec::new();
+                for round in 0..250 {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    let len = 1 + numbers.below(20_000);
+                    ask(&mut stream, &numbers.bytes(len));
+                    match round % 5 {
+                        0 => half_close(stream, &mut numbers),
+                        1 => reset(stream),
+                        2 => drop(stream),
+                        // Gone while its reply is under way.
+                        3 => stream.write_all(&numbers.bytes(200_000)).unwrap_or_default(),
+                        _ => held.push(stream),
+                    }
+                }
+                for stream in &mut held {
+                    ask(stream, b"still there");
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    // One more round trip behind all the ends: the server has seen them before it answers.
+    let mut last = TcpStream::connect(address).unwrap();
+    for _ in 0..50 {
+        ask(&mut last, b"settle");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let report = server.end();
+    assert_eq!((report.connections, report.buffers), (1, 16), "{report:?}");
+}
+
+fn half_close(mut stream: TcpStream, numbers: &mut Numbers) {
+    let data = numbers.bytes(50_000);
+    let mut writer = stream.try_clone().unwrap();
+    let sent = data.clone();
+    let thread = std::thread::spawn(move || {
+        writer.write_all(&sent).unwrap();
+        writer.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).unwrap();
+    thread.join().unwrap();
+    assert!(back == data, "everything sent before the end of file is answered");
+}
+
+/// Closing with unread input in the socket makes the kernel send a reset.
+fn reset(mut stream: TcpStream) {
+    stream.write_all(&[7; 1000]).unwrap();
+    let mut one = [0];
+    stream.read_exact(&mut one).unwrap();
+}
+
+#[test]
+fn a_flooding_client_does_not_keep_others_waiting() {
+    let (server, address) = Server::tcp(Options::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let flood = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let mut reader = stream.try_clone().unwrap();
+        let drain = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        let data = vec![1; 1 << 20];
+        while !stopped.load(Ordering::Acquire) {
+            stream.write_all(&data).unwrap();
+        }
+        stream.shutdown(Shutdown::Write).unwrap();
+        drain.join().unwrap().unwrap()
+    });
+    let mut stream = TcpStream::connect(address).unwrap();
+    for _ in 0..300 {
+        ask(&mut stream, b"PING");
+    }
+    stop.store(true, Ordering::Release);
+    let flooded = flood.join().unwrap();
+    let report = server.end();
+    // One chunk of at most 16 KiB a turn is all the flood gets.
+    assert!(flooded <= report.turns * 16 * 1024, "{flooded} bytes in {report:?}");
+}
+
+#[test]
+fn an_idle_server_does_not_wake_up() {
+    let (server, address) = Server::tcp(Options::default());
+    let mut streams: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    streams.iter_mut().for_each(|stream| ask(stream, b"hello"));
+    std::thread::sleep(Duration::from_millis(20));
+    let before = server.turns.load(Ordering::Acquire);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(before, server.turns.load(Ordering::Acquire), "a sleeping core was woken");
+    server.end();
+}
+
+/// Runs a piece of code on a thread with a ring of its own.
+fn with_ring<T: Send + 'static>(run: impl FnOnce(&mut UringIo) -> T + Send + 'static) -> T {
+    std::thread::spawn(move || run(&mut UringIo::new(0, TIGHT, Doorbells::new(1).unwrap()).unwrap())).join().unwrap()
+}
+
+fn pair() -> (OwnedFd, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (ours.into(), theirs)
+}
+
+/// Polls until `done` finds what it waits for; other events are dropped, chunks released.
+fn until<T>(io: &mut UringIo, mut done: impl FnMut(&mut UringIo, Event) -> Option<T>) -> T {
+    let mut events = Vec::new();
+    loop {
+        io.poll(&mut events);
+        for event in events.drain(..) {
+            if let Some(found) = done(io, event) {
+                return found;
+            }
+        }
+        io.wait(Some(Duration::from_secs(5)));
+    }
+}
+
+#[test]
+fn closing_while_a_send_is_under_way_is_silent_and_frees_everything() {
+    with_ring(|io| {
+        let (fd, mut peer) = pair();
+        let conn = io.adopt(fd);
+        io.send(conn, vec![5; 8 << 20]);
+        io.submit();
+        io.close(conn);
+        let mut events = Vec::new();
+        for _ in 0..100 {
+            io.submit();
+            io.poll(&mut events);
+            if io.connections() == 0 {
+                break;
+            }
+            io.wait(Some(Duration::from_millis(10)));
+        }
+        assert_eq!(io.connections(), 0);
+        assert!(events.is_empty(), "{events:?}");
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).unwrap();
+        assert!(rest.len() < 8 << 20 && rest.iter().all(|byte| *byte == 5));
+    });
+}
+
+#[test]
+fn a_chunk_may_be_released_after_its_connection_was_closed() {
+    with_ring(|io| {
+        let (fd, mut peer) = pair();
+        let conn = io.adopt(fd);
+        peer.write_all(b"late").unwrap();
+        let chunk = until(io, |_, event| match event {
+            Event::Received { chunk, .. } => Some(chunk),
+            _ => None,
+        });
+        io.close(conn);
+        let (fd, _other) = pair();
+        let next = io.adopt(fd);
+        assert_eq!(next.index(), conn.index(), "the place is used again");
+        assert_eq!(io.bytes(&chunk), b"late");
+        io.release(chunk);
+        assert_eq!(io.buffers_available(), 8);
+    });
+}
+
+#[test]
+fn stale_ids_do_nothing() {
+    with_ring(|io| {
+        let (fd, _peer) = pair();
+        let stale = io.adopt(fd);
+        io.submit();
+        io.close(stale);
+        io.submit();
+        let mut events = Vec::new();
+        io.poll(&mut events);
+        let (fd, mut peer) = pair();
+        let conn = io.adopt(fd);
+        io.send(stale, b"nobody".to_vec());
+        io.close(stale);
+        io.pause_receive(stale);
+        io.shutdown_write(stale);
+        io.receive_into(stale, Vec::with_capacity(1));
+        io.resume_receive(stale);
+        io.close(ConnId::new(999, 0));
+        assert_eq!((io.fd_number(stale), io.is_sending(stale)), (-1, false));
+        peer.write_all(b"x").unwrap();
+        until(io, |io, event| match event {
+            Event::Received { conn: from, chunk } => {
+                assert_eq!(from, conn);
+                io.release(chunk);
+                Some(())
+            }
+            _ => None,
+        });
+    });
+}
+
+#[test]
+fn more_talkers_than_buffers_are_all_heard() {
+    with_ring(|io| {
+        let mut peers = Vec::new();
+        for number in 0..100u8 {
+            let (fd, mut peer) = pair();
+            peer.write_all(&[number]).unwrap();
+            io.adopt(fd);
+            peers.push(peer);
+        }
+        let (mut heard, mut held) = (0, Vec::new());
+        until(io, |io, event| {
+            if let Event::Received { chunk, .. } = event {
+                heard += 1;
+                held.push(chunk);
+            }
+            if held.len() == 8 || heard == 100 {
+                held.drain(..).for_each(|chunk| io.release(chunk));
+            }
+            (heard == 100).then_some(())
+        });
+        assert_eq!(io.buffers_available(), 8);
+    });
+}
+
+#[test]
+fn a_paused_connection_is_silent_until_resumed() {
+    with_ring(|io| {
+        let (fd, mut peer) = pair();
+        let conn = io.adopt(fd);
+        peer.write_all(b"one").unwrap();
+        until(io, |io, event| match event {
+            Event::Received { chunk, .. } => {
+                io.pause_receive(conn);
+                io.release(chunk);
+                Some(())
+            }
+            _ => None,
+        });
+        peer.write_all(b"two").unwrap();
+        io.wait(Some(Duration::from_millis(20)));
+        let mut events = Vec::new();
+        io.poll(&mut events);
+        assert!(events.is_empty(), "{events:?}");
+        io.resume_receive(conn);
+        until(io, |io, event| match event {
+            Event::Received { chunk, .. } => {
+                assert_eq!(io.bytes(&chunk), b"two");
+                io.release(chunk);
+                Some(())
+            }
+            _ => None,
+        });
+    });
+}
+
+#[test]
+fn a_buffer_of_ones_own_is_filled_in_order_behind_a_chunk() {
+    with_ring(|io| {
+        let (fd, peer) = pair();
+        let conn = io.adopt(fd);
+        let data = Numbers(3).bytes(1 << 20);
+        let sent = data.clone();
+        let writer = std::thread::spawn(move || {
+            let mut peer = peer;
+            peer.write_all(&sent).unwrap();
+            peer
+        });
+        let whole = until(io, |io, event| match event {
+            Event::Received { chunk, .. } => {
+                let mut buffer = Vec::with_capacity(1 << 20);
+                buffer.extend_from_slice(io.bytes(&chunk));
+                io.receive_into(conn, buffer);
+                io.release(chunk);
+                None
+            }
+            Event::Filled { buffer, received, .. } => {
+                assert!(received > 0);
+                if buffer.len() == 1 << 20 {
+                    return Some(buffer);
+                }
+                io.receive_into(conn, buffer);
+                None
+            }
+            _ => None,
+        });
+        assert!(whole == data);
+        io.resume_receive(conn);
+        drop(writer.join().unwrap());
+        until(io, |_, event| matches!(event, Event::Closed { .. }).then_some(()));
+    });
+}
+
+#[test]
+fn cores_wake_each_other_by_message_and_threads_by_the_bell() {
+    let doorbells = Doorbells::new(2).unwrap();
+    let (tell, told) = mpsc::channel();
+    let bells = Arc::clone(&doorbells);
+    let sleeper = std::thread::spawn(move || {
+        let mut io = UringIo::new(1, TIGHT, bells).unwrap();
+        tell.send(()).unwrap();
+        for _ in 0..2 {
+            until(&mut io, |_, event| matches!(event, Event::Woken).then_some(()));
+            tell.send(()).unwrap();
+        }
+    });
+    told.recv().unwrap();
+    let mut io = UringIo::new(0, TIGHT, Arc::clone(&doorbells)).unwrap();
+    io.wake(1);
+    io.submit();
+    told.recv_timeout(Duration::from_secs(5)).unwrap();
+    doorbells.waker(1).wake();
+    told.recv_timeout(Duration::from_secs(5)).unwrap();
+    sleeper.join().unwrap();
+    // The sleeper is gone: waking it is harmless.
+    io.wake(1);
+    io.submit();
+}
