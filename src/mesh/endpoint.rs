@@ -192,8 +192,10 @@ impl<M: Send> Endpoint<M> {
     /// room for a backlog. If so, whoever posts next will wake it. To be called after a flush with nothing posted since.
     #[must_use = "a core that sleeps on a no is not woken"]
     pub fn prepare_sleep(&self) -> bool {
+        // Swaps, where a store would do: each change of the flag then follows the one before it, also in the eyes of the
+        // model checker, and beside a wait in the kernel the difference is nothing.
         let sleeping = &self.sleeping[self.core].0;
-        sleeping.store(true, Ordering::Relaxed);
+        sleeping.swap(true, Ordering::Relaxed);
         for peer in self.peers.iter().flatten() {
             assert!(!peer.out.has_unpublished() && !peer.drained, "a turn ends with a flush");
             if !peer.backlog.is_empty() {
@@ -204,7 +206,7 @@ impl<M: Send> Endpoint<M> {
         fence(Ordering::SeqCst);
         let has_work = |peer: &Peer<M>| peer.inbound.len() > 0 || (!peer.backlog.is_empty() && peer.out.has_room());
         if self.peers.iter().flatten().any(has_work) {
-            sleeping.store(false, Ordering::Relaxed);
+            sleeping.swap(false, Ordering::Relaxed);
             return false;
         }
         true
@@ -212,7 +214,7 @@ impl<M: Send> Endpoint<M> {
 
     /// After the wait, whatever ended it: nobody needs to wake this core any more.
     pub fn finish_sleep(&self) {
-        self.sleeping[self.core].0.store(false, Ordering::Relaxed);
+        self.sleeping[self.core].0.swap(false, Ordering::Relaxed);
     }
 
     /// Whether any peer's ring is so full that messages wait here: a reason to read less from clients.

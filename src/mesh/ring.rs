@@ -151,7 +151,7 @@ impl<T> Writer<T> {
 
     /// Asks the reader for a wake-up once it has made room. To be followed by a fence and a look at `has_room`.
     pub(super) fn ask_for_room(&self) {
-        self.ring.starved.0.store(true, Ordering::Relaxed);
+        self.ring.starved.0.swap(true, Ordering::Relaxed);
     }
 }
 
