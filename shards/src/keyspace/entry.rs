@@ -130,7 +130,7 @@ impl<'k> EntryMut<'k> {
         if let (Some(pos), Ttl::Keep) = (self.pos, ttl) {
             if matches!(self.table().value(pos), Value::Int(_)) {
                 self.before_change();
-                self.table_mut().set_int(pos, n);
+                self.pos = Some(self.table_mut().set_int(pos, n));
                 return self.changed(event);
             }
         }

@@ -1,0 +1,161 @@
+//! The two inner loops of a look-up, sixteen bytes at a time: which tags equal mine, and how many bytes lie before
+//! entry i. Every function has a scalar twin, which is what other machines than x86_64 run and what the tests compare with.
+#![allow(unsafe_code)] // reason: SSE2 loads and the prefetch instruction take raw pointers
+
+/// How many tags one comparison looks at.
+pub(super) const LANES: usize = 16;
+
+/// Bit i is set when `bytes[i] == tag`.
+#[inline(always)]
+pub(super) fn matches(bytes: &[u8; LANES], tag: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::*;
+        // SAFETY: SSE2 is part of every x86_64; the unaligned load reads the 16 bytes of the array and no more.
+        unsafe {
+            let all = _mm_loadu_si128(bytes.as_ptr().cast());
+            _mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8(tag as i8))) as u32
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    matches_scalar(bytes, tag)
+}
+
+/// The twin of `matches` for every machine.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+pub(super) fn matches_scalar(bytes: &[u8; LANES], tag: u8) -> u32 {
+    bytes.iter().enumerate().fold(0, |bits, (i, &b)| bits | (u32::from(b == tag) << i))
+}
+
+/// The sum of the first `n` bytes. `bytes` may be longer: what lies beyond is read, never counted.
+#[inline(always)]
+pub(super) fn sum(bytes: &[u8], n: usize) -> usize {
+    let mut total = 0;
+    let mut at = 0;
+    while at < n {
+        match bytes.get(at..at + LANES).and_then(|b| <&[u8; LANES]>::try_from(b).ok()) {
+            Some(lanes) => total += sum_lanes(lanes, (n - at).min(LANES)),
+            None => return total + bytes[at..n].iter().map(|&b| usize::from(b)).sum::<usize>(),
+        }
+        at += LANES;
+    }
+    total
+}
+
+/// The sum of the first `n` of sixteen bytes.
+#[inline(always)]
+fn sum_lanes(bytes: &[u8; LANES], n: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::*;
+        // SAFETY: SSE2 is part of every x86_64; the unaligned load reads the 16 bytes of the array and no more.
+        unsafe {
+            let all = _mm_loadu_si128(bytes.as_ptr().cast());
+            let lane = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let kept = _mm_and_si128(all, _mm_cmplt_epi8(lane, _mm_set1_epi8(n as i8)));
+            let halves = _mm_sad_epu8(kept, _mm_setzero_si128());
+            (_mm_cvtsi128_si32(halves) + _mm_extract_epi16::<4>(halves)) as usize
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    sum_scalar(bytes, n)
+}
+
+/// The twin of `sum_lanes` for every machine.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))]
+fn sum_scalar(bytes: &[u8; LANES], n: usize) -> usize {
+    bytes[..n].iter().map(|&b| usize::from(b)).sum()
+}
+
+/// The sum of the first `n` little-endian u16 of `bytes`.
+#[inline]
+pub(super) fn sum_wide(bytes: &[u8], n: usize) -> usize {
+    bytes[..2 * n].chunks_exact(2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]]))).sum()
+}
+
+/// Whether two keys are equal, without the call to memcmp that `==` makes: keys are short.
+#[inline(always)]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() > 64 {
+        return a == b;
+    }
+    if a.len() < 8 {
+        return a.iter().zip(b).all(|(x, y)| x == y);
+    }
+    let word = |s: &[u8], at: usize| s.get(at..at + 8).and_then(|w| <[u8; 8]>::try_from(w).ok()).map(u64::from_le_bytes);
+    let last = a.len() - 8;
+    let mut at = 0;
+    while at < last {
+        if word(a, at) != word(b, at) {
+            return false;
+        }
+        at += 8;
+    }
+    word(a, last) == word(b, last)
+}
+
+/// Asks the processor to bring the line at `address` nearer. Any address is fine, mapped or not.
+#[inline(always)]
+pub(super) fn prefetch(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch is a hint; it neither faults nor changes anything, whatever the address.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a prefetch is a hint; it neither faults nor changes anything, whatever the address.
+    unsafe {
+        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    let _ = address;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_equals_its_scalar_twin() {
+        let mut bytes = [0u8; LANES];
+        for round in 0..4096u32 {
+            for (i, b) in bytes.iter_mut().enumerate() {
+                *b = (round.wrapping_mul(2_654_435_761) >> (i % 24)) as u8 & 7;
+            }
+            for tag in 0..9 {
+                assert_eq!(matches(&bytes, tag), matches_scalar(&bytes, tag));
+            }
+        }
+    }
+
+    #[test]
+    fn sum_counts_the_first_n_bytes_only() {
+        let bytes: Vec<u8> = (0..250u32).map(|i| (i * 37 % 256) as u8).collect();
+        for end in 0..bytes.len() {
+            for n in 0..=end {
+                let plain: usize = bytes[..n].iter().map(|&b| usize::from(b)).sum();
+                assert_eq!(sum(&bytes[..end], n), plain, "end {end} n {n}");
+            }
+        }
+        assert_eq!(sum(&[255; 64], 64), 64 * 255);
+        assert_eq!(sum_scalar(&[255; LANES], 7), 7 * 255);
+        assert_eq!(sum_wide(&[1, 1, 2, 0, 9, 9], 2), 259);
+    }
+
+    #[test]
+    fn same_sees_a_difference_at_every_place() {
+        for len in 0..100usize {
+            let a: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            assert!(same(&a, &a.clone()));
+            assert!(!same(&a, &[&a[..], &[0]].concat()));
+            for i in 0..len {
+                let mut b = a.clone();
+                b[i] ^= 0x80;
+                assert!(!same(&a, &b), "len {len} place {i}");
+            }
+        }
+    }
+}
