@@ -97,7 +97,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
-    let written = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    let written = write_synced(&temporary, path, content).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         // The first error is the one to tell; the leftover may not even exist.
         let _ = fs::remove_file(&temporary);
@@ -107,9 +107,18 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a new file with the permissions of the one it will replace: it may hold passwords. A leftover of a crashed
+/// process that had our id is removed first, and nothing is written through a link somebody else put there.
+fn write_synced(path: &Path, model: &Path, content: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    if let Ok(old) = fs::metadata(model) {
+        file.set_permissions(old.permissions())?;
+    }
     file.write_all(content)?;
     file.sync_all()
 }
@@ -120,5 +129,53 @@ pub fn reason(error: &io::Error) -> String {
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A folder of one test's own, gone when the test ends.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("ringkey-config-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_leaves_nothing_behind() {
+        let folder = Folder::new("replace");
+        let path = folder.0.join("r.conf");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+        let lost = folder.0.join("no/such/r.conf");
+        assert_eq!(reason(&replace(&lost, b"x").unwrap_err()), "No such file or directory");
+    }
+
+    #[test]
+    fn patterns_name_files_in_order() {
+        let folder = Folder::new("glob");
+        for name in ["b.conf", "a.conf", "c.txt", ".hidden.conf"] {
+            fs::write(folder.0.join(name), "").unwrap();
+        }
+        let names: Vec<_> = matching(&folder.0.join("*.conf"));
+        assert_eq!(names, [folder.0.join("a.conf"), folder.0.join("b.conf")]);
+        assert_eq!(matching(&folder.0.join("*/x.conf")), Vec::<PathBuf>::new());
     }
 }

@@ -16,13 +16,17 @@
 
 pub mod checks;
 pub mod choices;
+pub mod command_line;
 pub mod current;
 pub mod disk;
 pub mod feed;
 #[cfg(test)]
 mod fake;
+pub mod load;
 mod numbers;
+mod obsolete;
 mod pattern;
+pub mod rewrite;
 pub mod rooms;
 pub mod row;
 pub mod specials;
@@ -33,4 +37,5 @@ pub mod words;
 
 pub use current::Config;
 pub use feed::Reader;
+pub use load::{Loaded, Request, load};
 pub use store::{Asker, ChangedDirective, Proposal, Store};

@@ -14,6 +14,7 @@ use super::current::Config;
 use super::disk::{World, reason};
 use super::feed::{Feed, Reader};
 use super::pattern;
+use super::rewrite::rewrite;
 use super::row::Row;
 use super::table::{self, Entry};
 use super::values::{Origin, Reason, Text};
@@ -136,6 +137,17 @@ impl Store {
         let mut next = Config::clone(&self.current);
         change(&mut next);
         self.put(next);
+    }
+
+    /// CONFIG REWRITE. `users` as ACL LIST describes them, each without the leading word "user".
+    pub fn rewrite(&self, users: &[Vec<u8>], world: &mut dyn World) -> Result<(), String> {
+        let file = self.file().ok_or("ERR The server is running without a config file")?;
+        let told = |error: std::io::Error| format!("ERR Rewriting config file: {}", reason(&error));
+        let old = match world.read(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            content => content.map_err(told)?,
+        };
+        world.replace(file, &rewrite(&old, &self.current, users)).map_err(told)
     }
 
     fn put(&mut self, mut next: Config) {
