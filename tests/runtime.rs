@@ -2,10 +2,13 @@
 //!
 //! The server's loop is the shape every core has: poll, react, submit, wait. It also counts what must not leak.
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -13,7 +16,7 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ringkey::runtime::{ConnId, Doorbells, Event, Io, Options, UringIo};
+use ringkey::runtime::{ConnId, Doorbells, Event, FileWrite, Io, Options, UringIo};
 
 /// Small, so that tests run into every limit.
 const TIGHT: Options = Options { submissions: 32, completions: 64, buffers: 8, buffer_bytes: 4096 };
@@ -527,4 +530,113 @@ fn cores_wake_each_other_by_message_and_threads_by_the_bell() {
     // The sleeper is gone: waking it is harmless.
     io.wake(1);
     io.submit();
+}
+
+/// Lowers the limit of descriptors for this process in a child: the test runs itself again.
+#[test]
+fn accepting_pauses_without_descriptors_and_goes_on_by_itself() {
+    if std::env::var_os("RINGKEY_FEW_DESCRIPTORS").is_none() {
+        let name = "accepting_pauses_without_descriptors_and_goes_on_by_itself";
+        let shell = format!("ulimit -n 40; exec \"$0\" --exact {name}");
+        let mut child = std::process::Command::new("sh");
+        child.arg("-c").arg(shell).arg(std::env::current_exe().unwrap()).env("RINGKEY_FEW_DESCRIPTORS", "1");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    with_ring(|io| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        io.listen(0, listener.into());
+        let mut hoard: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        // One descriptor for the client, none for us.
+        hoard.pop();
+        let client = TcpStream::connect(address).unwrap();
+        let enters = io.enters();
+        until(io, |_, event| match event {
+            Event::AcceptPaused { listener, errno } => {
+                assert_eq!((listener, errno), (0, libc::EMFILE));
+                Some(())
+            }
+            _ => None,
+        });
+        io.wait(Some(Duration::from_millis(30)));
+        assert!(io.enters() - enters < 5, "it does not spin while it waits");
+        hoard.clear();
+        until(io, |_, event| matches!(event, Event::Accepted { .. }).then_some(()));
+        drop(client);
+    });
+}
+
+#[test]
+fn a_stopped_listener_refuses_and_its_number_can_be_used_again() {
+    with_ring(|io| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        io.listen(3, listener.into());
+        io.submit();
+        io.stop_listening(3);
+        io.stop_listening(9);
+        let mut events = Vec::new();
+        for _ in 0..3 {
+            io.wait(Some(Duration::from_millis(10)));
+            io.poll(&mut events);
+        }
+        assert!(events.is_empty());
+        assert!(TcpStream::connect(address).is_err());
+        let again = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = again.local_addr().unwrap();
+        io.listen(3, again.into());
+        let _client = TcpStream::connect(address).unwrap();
+        until(io, |_, event| matches!(event, Event::Accepted { listener: 3, .. }).then_some(()));
+    });
+}
+
+#[test]
+fn files_are_appended_and_synced_in_order() {
+    with_ring(|io| {
+        let path = std::env::temp_dir().join(format!("ringkey-append-{}", std::process::id()));
+        let file = Rc::new(std::fs::File::options().create(true).append(true).open(&path).unwrap());
+        let data = Numbers(9).bytes(3 << 20);
+        for (token, sync) in [(1, false), (2, true), (3, true)] {
+            let buffer = data[(token as usize - 1) << 20..(token as usize) << 20].to_vec();
+            io.write_file(FileWrite { token, file: Rc::clone(&file), buffer, offset: None, sync });
+            let done = until(io, |_, event| match event {
+                Event::FileDone { token, result, buffer } => Some((token, result.unwrap(), buffer.len())),
+                _ => None,
+            });
+            assert_eq!(done, (token, 1 << 20, 1 << 20));
+        }
+        io.write_file(FileWrite { token: 4, file, buffer: Vec::new(), offset: None, sync: true });
+        until(io, |_, event| matches!(event, Event::FileDone { token: 4, result: Ok(0), .. }).then_some(()));
+        assert!(std::fs::read(&path).unwrap() == data);
+        std::fs::remove_file(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_full_disk_is_reported_and_a_written_range_lands_where_it_was_sent() {
+    with_ring(|io| {
+        let full = Rc::new(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        io.write_file(FileWrite { token: 1, file: full, buffer: b"no room".to_vec(), offset: None, sync: true });
+        let errno = until(io, |_, event| match event {
+            Event::FileDone { result, .. } => Some(result.unwrap_err().raw_os_error()),
+            _ => None,
+        });
+        assert_eq!(errno, Some(libc::ENOSPC));
+        let path = std::env::temp_dir().join(format!("ringkey-write-at-{}", std::process::id()));
+        let file = Rc::new(std::fs::File::create(&path).unwrap());
+        for token in 0..100u64 {
+            let buffer = vec![token as u8; 10];
+            io.write_file(FileWrite { token, file: Rc::clone(&file), buffer, offset: Some(token * 10), sync: token % 2 == 0 });
+        }
+        let mut left = 100;
+        until(io, |_, event| {
+            left -= u32::from(matches!(event, Event::FileDone { result: Ok(10), .. }));
+            (left == 0).then_some(())
+        });
+        let expected: Vec<u8> = (0..100).flat_map(|token| [token; 10]).collect();
+        assert_eq!(std::fs::read(&path).unwrap(), expected);
+        std::fs::remove_file(&path).unwrap();
+    });
 }

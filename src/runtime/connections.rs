@@ -156,7 +156,7 @@ impl Connections {
     }
 
     /// Places in use, closing ones included.
-    pub fn len(&self) -> usize {
+    pub fn in_use(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let new = table.insert(some_fd());
         assert_eq!(old.index(), new.index());
         assert!(table.get(old).is_none() && table.get(new).is_some());
-        assert_eq!(table.len(), 1);
+        assert_eq!(table.in_use(), 1);
     }
 
     #[test]
@@ -204,6 +204,6 @@ mod tests {
         assert!(table.get(conn).is_none() && table.find(conn).is_some());
         table.at(conn.index()).receive = Receive::Idle;
         table.free_if_done(conn.index());
-        assert!(table.find(conn).is_none() && table.len() == 0);
+        assert!(table.find(conn).is_none() && table.in_use() == 0);
     }
 }

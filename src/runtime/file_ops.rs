@@ -46,7 +46,7 @@ impl FileOps {
     }
 
     /// How many are under way.
-    pub fn len(&self) -> usize {
+    pub fn in_use(&self) -> usize {
         self.ops.len()
     }
 

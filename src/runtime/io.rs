@@ -9,8 +9,9 @@
 //! neighbours, and not releasing (or pausing) is the whole of back-pressure. Output goes the other way as one `Vec<u8>` at a
 //! time, handed over by [`Io::send`] and handed back by [`Event::Sent`] for reuse.
 //!
-//! Invariants: no event names a connection after [`Io::close`] was called for it; a [`ConnId`] whose connection is gone is
-//! ignored by every call; every chunk is released exactly once.
+//! Invariants: no poll after [`Io::close`] brings an event of that connection (but those in the batch at hand may still name
+//! it: look before believing); a [`ConnId`] whose connection is gone is ignored by every call; every chunk is released exactly
+//! once, also those of closed connections.
 
 use std::fmt;
 use std::fs::File;
@@ -248,6 +249,12 @@ pub trait Io {
 
     /// Starts a write, and a sync if asked for, on the core's own ring.
     fn write_file(&mut self, write: FileWrite);
+
+    /// Time that only goes forward, from an arbitrary start.
+    fn monotonic(&self) -> Duration;
+
+    /// Time since 1970, as the clock on the wall has it: it may jump.
+    fn unix_time(&self) -> Duration;
 
     /// Hands to the kernel what was asked for since the last time. Costs nothing if there is nothing.
     fn submit(&mut self);

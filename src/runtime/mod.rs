@@ -1,14 +1,16 @@
 //! The only room that knows the kernel: sockets, files, threads, clocks.
 //!
 //! - [`io`]: the border, [`Io`] and [`Event`]; a core is generic over it
-//! - [`uring`]: the border on io_uring, from [`ring`], [`buffers`], [`connections`] and [`file_ops`]
+//! - [`uring`]: the border on io_uring, from [`ring`], [`buffers`], [`connections`], [`accept`] and [`file_ops`]
 //! - [`doorbell`]: waking a core from another core or from any thread
 //! - [`listen`], [`address`]: listening sockets by Valkey's rules, both ends of a socket
+//! - [`sim`]: the border without a kernel, from a seed
 //! - [`threads`]: one pinned thread per core
 //! - [`probe`]: why io_uring does not start, and what to do about it
 //!
 //! Nothing outside this room names io-uring or glommio.
 
+pub mod accept;
 pub mod address;
 pub mod buffers;
 pub mod connections;
@@ -18,10 +20,14 @@ pub mod io;
 pub mod listen;
 pub mod probe;
 pub mod ring;
+pub mod sim;
+mod sim_io;
 pub mod threads;
 pub mod uring;
 
 pub use doorbell::Doorbells;
 pub use io::{Address, Addresses, Chunk, CloseReason, ConnId, Event, FileWrite, Io};
 pub use probe::StartError;
+pub use sim::{Faults, Sim, SimPeer};
+pub use sim_io::SimIo;
 pub use uring::{Options, UringIo};

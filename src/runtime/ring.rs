@@ -145,7 +145,7 @@ impl Ring {
 
     /// The next completion, if there is one.
     #[inline]
-    pub fn next(&mut self) -> Option<cqueue::Entry> {
+    pub fn reap(&mut self) -> Option<cqueue::Entry> {
         self.ring.completion().next()
     }
 
@@ -238,7 +238,7 @@ mod tests {
         let mut seen = Vec::new();
         while seen.len() < 1000 {
             ring.enter(0, None);
-            while let Some(entry) = ring.next() {
+            while let Some(entry) = ring.reap() {
                 seen.push(entry.user_data());
             }
         }

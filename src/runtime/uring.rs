@@ -18,13 +18,14 @@
 //! in this structure until its completion was reaped; dropping it cancels and waits first.
 #![allow(unsafe_code)] // requests name buffers and descriptors that must outlive them
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use io_uring::{cqueue, opcode, squeue, types};
 
+use super::accept::Listeners;
 use super::address;
 use super::buffers::Buffers;
 use super::connections::{Connection, Connections, Receive};
@@ -34,9 +35,9 @@ use super::io::{Addresses, Chunk, CloseReason, ConnId, Event, FileWrite, Io};
 use super::probe::{self, StartError};
 use super::ring::Ring;
 
-const OP_IGNORE: u8 = 0;
-const OP_ACCEPT: u8 = 1;
-const OP_ACCEPT_RETRY: u8 = 2;
+pub(super) const OP_IGNORE: u8 = 0;
+pub(super) const OP_ACCEPT: u8 = 1;
+pub(super) const OP_ACCEPT_RETRY: u8 = 2;
 const OP_RECEIVE: u8 = 3;
 const OP_FILL: u8 = 4;
 const OP_SEND: u8 = 5;
@@ -49,8 +50,6 @@ pub(super) const OP_FILE_SYNC: u8 = 11;
 
 /// The kernel's IORING_RECVSEND_POLL_FIRST.
 const POLL_FIRST: u16 = 1;
-/// How long accepting pauses when descriptors or memory ran out. Nothing tells when there are some again.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The most one request sends or fills; the kernel would cut it there anyway.
 const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
 /// How many rounds of 10 ms a drop waits for cancelled requests before it leaks their buffers.
@@ -80,24 +79,13 @@ impl Default for Options {
     }
 }
 
-/// A listening socket.
-#[derive(Debug)]
-struct Listener {
-    fd: OwnedFd,
-    generation: u32,
-    accepting: bool,
-    retrying: bool,
-    stopped: bool,
-}
-
 /// One core's sockets and files on io_uring.
 pub struct UringIo {
     // The ring goes first when this is dropped: the kernel lets go of the buffers with it.
     ring: Ring,
     buffers: Buffers,
     connections: Connections,
-    listeners: Vec<Option<Listener>>,
-    listener_generation: u32,
+    listeners: Listeners,
     starved: Vec<ConnId>,
     files: FileOps,
     doorbells: Arc<Doorbells>,
@@ -106,7 +94,7 @@ pub struct UringIo {
     bell_count: Box<u64>,
     bell_armed: bool,
     stopping: bool,
-    accept_retry: Box<types::Timespec>,
+    started: Instant,
 }
 
 impl UringIo {
@@ -120,8 +108,7 @@ impl UringIo {
             ring,
             buffers,
             connections: Connections::default(),
-            listeners: Vec::new(),
-            listener_generation: 0,
+            listeners: Listeners::new(),
             starved: Vec::new(),
             files: FileOps::default(),
             doorbells,
@@ -130,7 +117,7 @@ impl UringIo {
             bell_count: Box::new(0),
             bell_armed: false,
             stopping: false,
-            accept_retry: Box::new(ACCEPT_RETRY.into()),
+            started: Instant::now(),
         };
         io.arm_bell();
         Ok(io)
@@ -143,7 +130,7 @@ impl UringIo {
 
     /// Connections in the table, those being closed included.
     pub fn connections(&self) -> usize {
-        self.connections.len()
+        self.connections.in_use()
     }
 
     /// Buffers that are not in the core's hands.
@@ -158,64 +145,6 @@ impl UringIo {
         self.bell_armed = true;
         // SAFETY: eight bytes on the heap that live until the completion (drop waits for it); the bell outlives us by the Arc.
         unsafe { self.ring.push(entry) };
-    }
-
-    fn arm_accept(&mut self, index: usize) {
-        let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
-        if listener.accepting || listener.retrying || listener.stopped {
-            return;
-        }
-        listener.accepting = true;
-        let entry = opcode::AcceptMulti::new(types::Fd(listener.fd.as_raw_fd())).flags(libc::SOCK_CLOEXEC).build();
-        let entry = entry.user_data(user_data(OP_ACCEPT, listener.generation, index as u32));
-        // SAFETY: no memory is named; the descriptor stays open while `accepting` is set.
-        unsafe { self.ring.push(entry) };
-    }
-
-    fn pause_accept(&mut self, index: usize) {
-        let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
-        listener.retrying = true;
-        let timer = opcode::Timeout::new(&raw const *self.accept_retry);
-        let entry = timer.build().user_data(user_data(OP_ACCEPT_RETRY, listener.generation, index as u32));
-        // SAFETY: the kernel copies the timespec when the entry is submitted; it lives as long as the ring.
-        unsafe { self.ring.push(entry) };
-    }
-
-    /// Frees a stopped listener once the kernel has let go of it.
-    fn free_listener_if_done(&mut self, index: usize) {
-        let slot = &mut self.listeners[index];
-        if slot.as_ref().is_some_and(|listener| listener.stopped && !listener.accepting && !listener.retrying) {
-            *slot = None;
-        }
-    }
-
-    fn on_accept(&mut self, index: usize, result: i32, flags: u32, events: &mut Vec<Event>) {
-        // SAFETY: the kernel made this descriptor for us; nobody else knows it.
-        let accepted = (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) });
-        let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
-        let stopped = listener.stopped;
-        if !cqueue::more(flags) {
-            listener.accepting = false;
-        }
-        match accepted {
-            Some(fd) if !stopped => events.push(Event::Accepted { listener: index, fd }),
-            _ => {}
-        }
-        if stopped {
-            self.free_listener_if_done(index);
-        } else if result >= 0 || is_passing_accept_error(-result) {
-            self.arm_accept(index);
-        } else {
-            self.pause_accept(index);
-            events.push(Event::AcceptPaused { listener: index, errno: -result });
-        }
-    }
-
-    fn on_accept_retry(&mut self, index: usize) {
-        let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
-        listener.retrying = false;
-        self.free_listener_if_done(index);
-        self.arm_accept(index);
     }
 
     /// Begins a receive if the connection wants input.
@@ -399,8 +328,8 @@ impl UringIo {
                 }
             }
             OP_WAKE_FAILED => self.doorbells.bell(index).ring(),
-            OP_ACCEPT => self.on_accept(index, result, flags, events),
-            OP_ACCEPT_RETRY => self.on_accept_retry(index),
+            OP_ACCEPT => self.listeners.on_accept(&mut self.ring, index, result, flags, events),
+            OP_ACCEPT_RETRY => self.listeners.on_retry(&mut self.ring, index),
             OP_CANCEL => self.on_cancel_failed(index, generation, result),
             OP_FILE_WRITE => self.files.on_written(&mut self.ring, index, result, events),
             OP_FILE_SYNC => self.files.on_synced(&mut self.ring, index, result, events),
@@ -422,7 +351,7 @@ impl UringIo {
 impl Io for UringIo {
     fn poll(&mut self, events: &mut Vec<Event>) {
         let mut woken = false;
-        while let Some(entry) = self.ring.next() {
+        while let Some(entry) = self.ring.reap() {
             self.on_completion(&entry, &mut woken, events);
         }
         if woken {
@@ -446,27 +375,11 @@ impl Io for UringIo {
     }
 
     fn listen(&mut self, listener: usize, fd: OwnedFd) {
-        if self.listeners.len() <= listener {
-            self.listeners.resize_with(listener + 1, || None);
-        }
-        assert!(self.listeners[listener].is_none(), "a listener's number is free before it is used again");
-        self.listener_generation = self.listener_generation.wrapping_add(1);
-        let generation = self.listener_generation;
-        let slot = Listener { fd, generation, accepting: false, retrying: false, stopped: false };
-        self.listeners[listener] = Some(slot);
-        self.arm_accept(listener);
+        self.listeners.start(&mut self.ring, listener, fd);
     }
 
     fn stop_listening(&mut self, listener: usize) {
-        let Some(Some(slot)) = self.listeners.get_mut(listener) else { return };
-        slot.stopped = true;
-        let (accepting, target) = (slot.accepting, user_data(OP_ACCEPT, slot.generation, listener as u32));
-        if accepting {
-            let entry = opcode::AsyncCancel::new(target).build().user_data(user_data(OP_IGNORE, 0, 0));
-            // SAFETY: a cancel names nothing but a number.
-            unsafe { self.ring.push(entry) };
-        }
-        self.free_listener_if_done(listener);
+        self.listeners.stop(&mut self.ring, listener);
     }
 
     fn adopt(&mut self, fd: OwnedFd) -> ConnId {
@@ -570,6 +483,15 @@ impl Io for UringIo {
         self.files.begin(&mut self.ring, write);
     }
 
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn unix_time(&self) -> Duration {
+        // Before 1970 the clock counts as not set.
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
     #[inline]
     fn submit(&mut self) {
         self.prepare_enter();
@@ -610,14 +532,14 @@ impl Drop for UringIo {
         self.doorbells.bell(self.core).set_ring_fd(None);
         self.stopping = true;
         self.doorbells.bell(self.core).ring();
-        for index in 0..self.listeners.len() {
+        for index in 0..self.listeners.numbers() {
             self.stop_listening(index);
         }
         for conn in self.connections.ids() {
             self.close(conn);
         }
         let mut events = Vec::new();
-        let busy = |io: &UringIo| io.connections.len() > 0 || io.files.len() > 0 || io.bell_armed;
+        let busy = |io: &UringIo| io.connections.in_use() > 0 || io.files.in_use() > 0 || io.bell_armed;
         for _ in 0..DROP_ROUNDS_MAX {
             self.submit();
             self.poll(&mut events);
@@ -634,13 +556,6 @@ impl Drop for UringIo {
         std::mem::forget(self.connections.take_busy_buffers());
         self.files.leak();
     }
-}
-
-/// Errors of an accept that say nothing about the next one: the peer gave up or the network had hiccups.
-fn is_passing_accept_error(errno: i32) -> bool {
-    let network = [libc::ENETDOWN, libc::EPROTO, libc::ENOPROTOOPT, libc::EHOSTDOWN, libc::ENONET, libc::EHOSTUNREACH];
-    let others = [libc::ECONNABORTED, libc::EINTR, libc::EAGAIN, libc::ENETUNREACH, libc::EPERM];
-    network.contains(&errno) || others.contains(&errno)
 }
 
 fn shutdown(connection: &Connection, how: i32) {
