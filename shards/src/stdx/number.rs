@@ -7,6 +7,8 @@
 //! fit (overflow, or underflow to zero) and `nan` are refused. On the way out they get the fewest digits that read back
 //! as the same double: integers up to 2^62 as integers, the rest laid out as [`write_f64`] says.
 
+use super::grisu;
+
 const DIGIT_PAIRS: [[u8; 2]; 100] = digit_pairs();
 
 /// Beyond this magnitude a whole double is written with an exponent, like any other double.
@@ -127,28 +129,26 @@ pub fn write_f64(out: &mut Vec<u8>, value: f64) {
     } else if magnitude <= WHOLE_MAX && magnitude.trunc() == magnitude {
         write_u64(out, magnitude as u64);
     } else {
-        let mut digits = [0u8; 17];
-        let (count, exponent) = shortest_digits(magnitude, &mut digits);
-        lay_out(out, &digits[..count], exponent);
+        let digits = grisu::digits(magnitude);
+        lay_out(out, digits.text(), digits.exponent);
     }
 }
 
-/// The fewest digits that read back as `magnitude`, and the power of ten they are to be multiplied with.
-fn shortest_digits(magnitude: f64, digits: &mut [u8; 17]) -> (usize, i32) {
-    use std::io::Write;
-    let mut text = [0u8; 32];
-    let mut rest = &mut text[..];
-    write!(rest, "{magnitude:e}").expect("a double's shortest text fits 32 bytes");
-    let left = rest.len();
-    let text = &text[..32 - left];
-    let e = text.iter().position(|&byte| byte == b'e').expect("scientific text has an exponent");
-    let mut count = 0;
-    for &byte in text[..e].iter().filter(|&&byte| byte != b'.') {
-        digits[count] = byte;
-        count += 1;
+/// Appends `value` with exactly `places` digits behind the point, as distances are shown. For values whose digits up to
+/// there fit 63 bits.
+pub fn write_f64_fixed(out: &mut Vec<u8>, value: f64, places: u32) {
+    assert!((1..=17).contains(&places), "a fixed point has one to seventeen places");
+    let unit = 10u64.pow(places);
+    let scaled = (value * unit as f64).round_ties_even() as i64;
+    if scaled < 0 {
+        out.push(b'-');
     }
-    let exponent = parse_i64(&text[e + 1..]).expect("an exponent is an integer") as i32;
-    (count, exponent + 1 - count as i32)
+    write_u64(out, scaled.unsigned_abs() / unit);
+    out.push(b'.');
+    let mut text = [0u8; 20];
+    // A one in front keeps the zeros behind the point.
+    let start = fill_u64(&mut text, unit + scaled.unsigned_abs() % unit);
+    out.extend_from_slice(&text[start + 1..]);
 }
 
 /// Appends `digits` times ten to the `exponent`.
@@ -220,6 +220,15 @@ mod tests {
         }
         for (text, value) in [("+1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1E3", 1000.0), ("0e-999", 0.0), ("-inf", f64::NEG_INFINITY), ("+INFINITY", f64::INFINITY)] {
             assert_eq!(parse_f64(text.as_bytes()), Some(value), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_point_keeps_its_zeros() {
+        for (value, text) in [(0.0, "0.0000"), (166274.15156960033, "166274.1516"), (-0.05, "-0.0500"), (0.00005, "0.0000"), (2.0, "2.0000")] {
+            let mut out = Vec::new();
+            write_f64_fixed(&mut out, value, 4);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }
 
