@@ -4,4 +4,5 @@ pub mod mesh;
 pub mod protocol;
 
 pub mod config;
+pub mod log;
 pub mod runtime;
