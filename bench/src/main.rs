@@ -33,6 +33,9 @@ use cli::{Action, Cli, RunArgs};
 use report::{Results, Run};
 use std::process::ExitCode;
 
+/// What a shell expects of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     sys::catch_signals();
@@ -41,11 +44,11 @@ fn main() -> ExitCode {
         Action::Compare(args) => compare::compare(&args),
     };
     match done {
-        Ok(()) if sys::stopping() => ExitCode::from(130),
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if !sys::stopping() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(INTERRUPTED),
         Err(message) => {
             eprintln!("ringkey-benchmark: {message}");
-            ExitCode::FAILURE
+            if sys::stopping() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
     }
 }

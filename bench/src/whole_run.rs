@@ -150,9 +150,9 @@ fn a_comparison_of_two_servers_measures_both_in_every_round() {
         assert!(row.cells.iter().all(|c| c.rate.is_some() && c.p999_us.is_some() && !c.curve.is_empty()));
         assert!(row.cells[0].cpu_us.is_some() && row.cells[1].cpu_us.is_none());
     }
-    // 4 rows of 100 requests in 3 rounds, and one PING.
-    assert_eq!(a.requests.load(Ordering::SeqCst), 1201);
-    assert_eq!(up.requests.load(Ordering::SeqCst), 1201);
+    // 4 rows of 100 requests in 3 rounds, one PING and one INFO.
+    assert_eq!(a.requests.load(Ordering::SeqCst), 1202);
+    assert_eq!(up.requests.load(Ordering::SeqCst), 1202);
     let refused = line.replace(&up.target.to_string(), &b.target.to_string()).replace("-q", "-q --start-timeout 0");
     let args = match Cli::try_parse_from(refused.split_whitespace()).expect("parses").command {
         Action::Compare(args) => args,

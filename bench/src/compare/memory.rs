@@ -7,7 +7,7 @@
 
 use crate::catalogue::Workload;
 use crate::cli::CompareArgs;
-use crate::compare::server::{Server, Spec};
+use crate::compare::server::Server;
 use crate::compare::source::load_all;
 use crate::keys::Distribution;
 use crate::report::Memory;
@@ -22,12 +22,11 @@ const PAUSE: Duration = Duration::from_millis(300);
 const PAUSES_MAX: usize = 20;
 
 /// Loads `keys` keys and gives the growth.
-pub fn measure(spec: &Spec, keys: u64, args: &CompareArgs) -> Result<Memory, String> {
+pub fn measure(server: &Server, keys: u64, args: &CompareArgs) -> Result<Memory, String> {
     let (smallest, largest) = args.load.data_size;
     if smallest != largest {
         return Err("--memory needs values of one size".into());
     }
-    let server = Server::start(spec, args)?;
     let mut settings = args.load.settings();
     settings.values = Values::new(smallest, largest, false, settings.seed);
     settings.verify = false;
@@ -38,9 +37,9 @@ pub fn measure(spec: &Spec, keys: u64, args: &CompareArgs) -> Result<Memory, Str
     let expiry = if args.memory_ttl { " EX 1000000" } else { "" };
     let words = split_words(&format!("SET key:__rand_int__ __data__{expiry}"))?;
     let load = Workload::single(Template::new("SET", &words, &settings.values)?);
-    let before = settled_rss(&server)?;
-    load_all(&server, &load, &settings)?;
-    let after = settled_rss(&server)?;
+    let before = settled_rss(server)?;
+    load_all(server, &load, &settings)?;
+    let after = settled_rss(server)?;
     Ok(Memory {
         keys,
         growth_bytes: after.saturating_sub(before),

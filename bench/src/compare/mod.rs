@@ -79,30 +79,38 @@ pub fn measure(args: &CompareArgs) -> Result<Comparison, String> {
         return Err(format!("--pid {stray}: no server has that name"));
     }
     let mut memory = vec![None; specs.len()];
+    let mut versions = vec![None; specs.len()];
     if let Some(keys) = args.memory {
-        for (spec, memory) in specs.iter().zip(&mut memory) {
+        for (i, spec) in specs.iter().enumerate() {
             say(args, &format!("memory of {}", spec.name));
-            *memory = Some(memory::measure(spec, keys, args)?);
+            let server = Server::start(spec, args)?;
+            versions[i] = server.version(&args.load.settings().greeting);
+            memory[i] = Some(memory::measure(&server, keys, args)?);
         }
     }
-    let rows = if args.memory_only { Vec::new() } else { measure_rounds(args, &specs)? };
+    let rows = if args.memory_only {
+        Vec::new()
+    } else {
+        let servers = specs.iter().map(|s| Server::start(s, args)).collect::<Result<Vec<_>, _>>()?;
+        versions = servers.iter().map(|s| s.version(&args.load.settings().greeting)).collect();
+        measure_rounds(args, &servers)?
+    };
     Ok(Comparison {
         title: args.title.clone(),
-        settings: described(args, &specs),
+        settings: described(args, &specs, &versions),
         servers: specs.iter().map(|s| s.name.clone()).collect(),
         rows,
         memory,
     })
 }
 
-fn measure_rounds(args: &CompareArgs, specs: &[Spec]) -> Result<Vec<Row>, String> {
+fn measure_rounds(args: &CompareArgs, servers: &[Server]) -> Result<Vec<Row>, String> {
     let source = Source::new(args)?;
     let depths = if args.pipelines.is_empty() { vec![args.load.pipeline] } else { args.pipelines.clone() };
     if depths.contains(&0) {
         return Err("--pipelines: a depth of zero sends nothing".into());
     }
-    let servers = specs.iter().map(|s| Server::start(s, args)).collect::<Result<Vec<_>, _>>()?;
-    for server in &servers {
+    for server in servers {
         if let Some(keys) = args.preload {
             say(args, &format!("preload of {}", server.name));
             source::preload(server, keys, args)?;
@@ -143,9 +151,12 @@ fn say(args: &CompareArgs, what: &str) {
     }
 }
 
-fn described(args: &CompareArgs, specs: &[Spec]) -> Vec<(String, String)> {
+fn described(args: &CompareArgs, specs: &[Spec], versions: &[Option<String>]) -> Vec<(String, String)> {
     let mut out = vec![("machine".to_string(), proc::machine())];
-    out.extend(specs.iter().map(|s| (format!("server {}", s.name), s.described())));
+    for (spec, version) in specs.iter().zip(versions) {
+        let version = version.as_ref().map(|v| format!(" ({v})")).unwrap_or_default();
+        out.push((format!("server {}", spec.name), format!("{}{version}", spec.described())));
+    }
     if !args.server_cpus.0.is_empty() {
         out.push(("server CPUs".into(), args.server_cpus.to_string()));
     }

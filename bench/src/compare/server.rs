@@ -62,7 +62,8 @@ impl Spec {
             How::Point { target, .. } => target.to_string(),
             How::Start(words) => {
                 let program = Path::new(&words[0]).file_name().map_or(words[0].clone(), |n| n.to_string_lossy().into_owned());
-                [vec![program], words[1..].to_vec()].concat().join(" ")
+                let shown = words[1..].iter().map(|w| if w.is_empty() { "''".to_string() } else { w.clone() });
+                std::iter::once(program).chain(shown).collect::<Vec<_>>().join(" ")
             }
         }
     }
@@ -108,6 +109,13 @@ impl Server {
         self.pid.and_then(proc::rss_bytes)
     }
 
+    /// What it calls itself: the last of the `..._version` lines of INFO that is about the server, since Valkey and
+    /// Ringkey also give the version of Redis that they are compatible with, before their own.
+    pub fn version(&self, greeting: &Greeting) -> Option<String> {
+        let info = Socket::open_blocking(&self.target, greeting).and_then(|mut s| s.call(&["INFO", "server"])).ok()??;
+        own_version(&String::from_utf8_lossy(&info))
+    }
+
     fn wait_for_ping(&mut self, greeting: &Greeting, patience: Duration) -> Result<(), String> {
         let until = Instant::now() + patience;
         loop {
@@ -151,6 +159,13 @@ impl Drop for Started {
     }
 }
 
+fn own_version(info: &str) -> Option<String> {
+    let names = ["redis_version", "valkey_version", "ringkey_version"];
+    let lines = info.lines().filter_map(|l| l.trim().split_once(':'));
+    let version = lines.filter(|(name, _)| names.contains(name)).last()?;
+    Some(format!("{} {}", version.0.trim_end_matches("_version"), version.1))
+}
+
 /// A temporary folder of our own.
 fn make_dir() -> Result<PathBuf, String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -184,8 +199,9 @@ fn start_command(name: &str, words: &[String], cpus: &[usize]) -> Result<Server,
 }
 
 fn spawn_pinned(words: &[String], dir: &Path, cpus: &[usize]) -> std::io::Result<Child> {
-    // A relative program is relative to where we are, not to the server's folder.
-    let program = if words[0].contains('/') { fs::canonicalize(&words[0])? } else { PathBuf::from(&words[0]) };
+    // A relative program is relative to where we are, not to the server's folder. Links stay as they are: a program
+    // of several names (redis-server, redis-check-rdb) looks at the one it was called by.
+    let program = if words[0].contains('/') { std::path::absolute(&words[0])? } else { PathBuf::from(&words[0]) };
     let log = File::create(dir.join("log"))?;
     let mut command = Command::new(program);
     command.args(&words[1..]).current_dir(dir).stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
@@ -217,10 +233,17 @@ mod tests {
         let pointed = Spec::parse("a=127.0.0.1:7000", &pids).expect("valid");
         assert!(matches!(pointed.how, How::Point { pid: Some(12), .. }));
         let started = Spec::parse("b=/x/y/server --port {port} --save ''", &pids).expect("valid");
-        assert_eq!(started.described(), "server --port {port} --save ");
+        assert_eq!(started.described(), "server --port {port} --save ''");
         assert!(Spec::parse("a=/bin/server --port 1", &pids).is_err());
         assert!(Spec::parse("nothing", &pids).is_err());
         assert!(Spec::parse("x=", &pids).is_err());
+    }
+
+    #[test]
+    fn a_server_is_called_by_its_own_version_not_by_the_one_it_is_compatible_with() {
+        let info = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\nos:x\r\n";
+        assert_eq!(own_version(info), Some("valkey 9.1.2".into()));
+        assert_eq!(own_version("os:x"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! Invariant: the counts in `waiting` add up to `in_flight`.
 
 use crate::catalogue::Workload;
+use crate::load::schedule::Clock;
 use crate::load::tally::Tally;
 use crate::reply::{ProtocolError, Skimmer};
 use crate::sys::Poller;
@@ -118,17 +119,18 @@ impl Client {
         Ok(())
     }
 
-    /// Reads once and records the replies that came. `now` is called after the read: latency ends there.
-    pub fn receive(&mut self, buffer: &mut [u8], tally: &mut Tally, now: impl Fn() -> u64) -> io::Result<()> {
+    /// Reads once and records the replies that came. Gives the time after the read: latency ends there.
+    pub fn receive(&mut self, buffer: &mut [u8], tally: &mut Tally, clock: &Clock) -> io::Result<u64> {
         let n = match self.socket.read(buffer) {
             Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
             Ok(n) => n,
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
             Err(e) => return Err(e),
         };
         tally.received_bytes += n as u64;
-        let now_ns = now();
-        self.skim(&buffer[..n], now_ns, tally).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))
+        let now_ns = clock.now_ns();
+        self.skim(&buffer[..n], now_ns, tally).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
+        Ok(now_ns)
     }
 
     fn skim(&mut self, bytes: &[u8], now_ns: u64, tally: &mut Tally) -> Result<(), String> {

@@ -7,9 +7,9 @@
 use crate::catalogue::Workload;
 use crate::keys::{Distribution, KeySource};
 use crate::load::client::Client;
-use crate::load::schedule::{Arrival, Budget, OpenLoop, Times};
+use crate::load::schedule::{Arrival, Budget, Clock, OpenLoop, Times};
 use crate::load::tally::Tally;
-use crate::load::worker::{Clock, Worker};
+use crate::load::worker::Worker;
 use crate::random::Rng;
 use crate::sys;
 use crate::target::{Greeting, Socket, Target};

@@ -10,13 +10,14 @@
 //! time it was due**.
 //!
 //! The limit is a number of requests shared by all threads, or an end in time, or both. Requests of the warm-up are not
-//! recorded and do not count towards the number. All of it takes the time as an argument; tests use a clock of their
-//! own.
+//! recorded and do not count towards the number. Budget and arrivals take the time as an argument, so tests use a clock
+//! of their own; the real one is `Clock`.
 //!
 //! Invariant: every request claimed is handed out exactly once, with the due time it is measured from.
 
 use crate::random::Rng;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// How many requests a run may send and record, shared by its threads.
 #[derive(Debug)]
@@ -35,6 +36,22 @@ impl Budget {
         let take = |left: u64| Some(left - left.min(wanted));
         let before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         before.expect("the closure always gives a value").min(wanted)
+    }
+}
+
+/// The common clock of a run: nanoseconds since its making.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    /// Nanoseconds since the start.
+    pub fn now_ns(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
     }
 }
 

@@ -9,37 +9,22 @@
 
 use crate::catalogue::Workload;
 use crate::load::client::Client;
-use crate::load::schedule::{Budget, OpenLoop, Times};
+use crate::load::schedule::{Budget, Clock, OpenLoop, Times};
 use crate::load::tally::Tally;
 use crate::proc;
-use crate::sys::{self, Poller};
+use crate::sys::{self, Poller, Ready};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 /// How long replies are awaited after the end.
 const DRAIN_NS: u64 = 5_000_000_000;
+/// A server that owes replies and sends none for so long is given up, so that unattended runs end.
+const STALL_NS: u64 = 60_000_000_000;
 /// Without a nearer date, look at the stop flag and the end this often.
 const LOOK_AROUND_NS: u64 = 50_000_000;
 /// One read takes at most this much.
 const READ_BYTES: usize = 256 * 1024;
-
-/// The common clock of a run: nanoseconds since its making.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
-
-impl Clock {
-    /// A clock that starts now.
-    pub fn start() -> Clock {
-        Clock(Instant::now())
-    }
-
-    /// Nanoseconds since the start.
-    pub fn now_ns(&self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
-    }
-}
 
 /// A thread's share of the load.
 pub struct Worker {
@@ -88,6 +73,7 @@ impl Worker {
         let mut next_client = 0;
         let mut sending = true;
         let mut give_up_ns = u64::MAX;
+        let mut alive_ns = self.clock.now_ns();
         if self.open.is_none() {
             let now = self.clock.now_ns();
             for i in 0..self.clients.len() {
@@ -96,6 +82,12 @@ impl Worker {
         }
         loop {
             let now = self.clock.now_ns();
+            if now.saturating_sub(alive_ns) > STALL_NS {
+                if self.clients.iter().any(|c| c.in_flight() > 0) {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the server has sent nothing for a minute"));
+                }
+                alive_ns = now;
+            }
             if sending && (now >= self.times.end_ns || sys::stopping()) {
                 sending = false;
             }
@@ -110,22 +102,30 @@ impl Worker {
             }
             poller.wait(&mut ready, self.nap_ns(sending))?;
             let before = tally.replies;
-            for event in &ready {
-                let i = event.token as usize;
-                if event.writable {
-                    self.clients[i].flush(poller, tally)?;
-                }
-                if event.readable {
-                    let clock = self.clock;
-                    let mut now = 0;
-                    self.clients[i].receive(&mut buffer, tally, || clock.now_ns()).inspect(|()| now = clock.now_ns())?;
-                    if sending && self.open.is_none() && self.clients[i].in_flight() == 0 {
-                        sending = now < self.times.end_ns && self.refill(i, now, poller, tally)?;
-                    }
-                }
+            for &event in &ready {
+                sending = self.on_ready(event, sending, &mut buffer, poller, tally)?;
             }
-            self.progress.fetch_add(tally.replies - before, Ordering::Relaxed);
+            if tally.replies > before {
+                alive_ns = now;
+                self.progress.fetch_add(tally.replies - before, Ordering::Relaxed);
+            }
         }
+    }
+
+    /// One connection can be read or written; in a closed loop it is refilled when its last reply has come.
+    fn on_ready(&mut self, event: Ready, sending: bool, buffer: &mut [u8], poller: &Poller, tally: &mut Tally) -> io::Result<bool> {
+        let i = event.token as usize;
+        let client = &mut self.clients[i];
+        if event.writable {
+            client.flush(poller, tally)?;
+        }
+        if event.readable {
+            let now = client.receive(buffer, tally, &self.clock)?;
+            if sending && self.open.is_none() && client.in_flight() == 0 {
+                return Ok(now < self.times.end_ns && self.refill(i, now, poller, tally)?);
+            }
+        }
+        Ok(sending)
     }
 
     /// How long to wait for replies: until the next request is due, if there is room for it.
@@ -158,6 +158,7 @@ impl Worker {
     /// Hands every request that is due to a connection with room; false when the budget is used up.
     fn send_due(&mut self, now_ns: u64, next: &mut usize, poller: &Poller, tally: &mut Tally) -> io::Result<bool> {
         let mut full = 0;
+        let mut touched = Vec::new();
         let mut sending = true;
         while full < self.clients.len() && sending {
             let i = *next;
@@ -172,10 +173,12 @@ impl Worker {
             if sending {
                 full = 0;
                 self.clients[i].push(&self.load, due_ns, recorded);
+                touched.push(i);
             }
         }
-        for client in &mut self.clients {
-            client.flush(poller, tally)?;
+        // A connection that got several requests sends them with its first flush; the others find nothing to do.
+        for i in touched {
+            self.clients[i].flush(poller, tally)?;
         }
         Ok(sending)
     }
