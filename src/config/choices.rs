@@ -18,6 +18,24 @@ choice! {
     }
 }
 
+impl MaxmemoryPolicy {
+    /// Evicts what is used least often.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
+    }
+
+    /// Evicts what was used longest ago.
+    pub fn is_lru(self) -> bool {
+        matches!(self, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru)
+    }
+
+    /// Looks at all keys, not only at those with an expiry.
+    pub fn is_allkeys(self) -> bool {
+        use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysRandom};
+        matches!(self, AllkeysLfu | AllkeysLru | AllkeysRandom)
+    }
+}
+
 choice! {
     /// Syslog facility.
     pub enum SyslogFacility {

@@ -19,6 +19,7 @@ pub mod choices;
 pub mod command_line;
 pub mod current;
 pub mod disk;
+pub mod document;
 pub mod feed;
 #[cfg(test)]
 mod fake;

@@ -6,7 +6,7 @@
 //! read, nothing more.
 
 use super::current::Config;
-use super::values::{Rule, Unit, Value};
+use super::values::{Check, Rule, Unit, Value};
 
 /// What setting a directive brings about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl Row {
         self
     }
 
-    pub(super) const fn check(mut self, check: fn(&[u8]) -> Result<(), &'static str>) -> Row {
+    pub(super) const fn check(mut self, check: Check) -> Row {
         self.rule.check = Some(check);
         self
     }

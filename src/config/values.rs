@@ -26,6 +26,9 @@ pub const U64_MAX: i128 = u64::MAX as i128;
 /// Why a value was refused, in the words Valkey uses.
 pub type Reason = Cow<'static, str>;
 
+/// A last look at a text.
+pub type Check = fn(&[u8]) -> Result<(), &'static str>;
+
 /// How a number is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -55,7 +58,7 @@ pub struct Rule {
     /// A text keeps bytes after a NUL.
     pub binary: bool,
     /// A last look at a text.
-    pub check: Option<fn(&[u8]) -> Result<(), &'static str>>,
+    pub check: Option<Check>,
 }
 
 /// Where words come from. `save` adds up over the lines of a file but replaces itself in CONFIG SET.
@@ -198,6 +201,12 @@ impl Text {
     /// As text, with what is not UTF-8 replaced.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.to_str_lossy())
     }
 }
 

@@ -24,27 +24,28 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         immutable, idle("Ringkey prints no logo");
     "set-proc-title" => set_proc_title: bool = true,
         "Show addresses and mode in the process list.",
-        immutable;
+        immutable, later("the process keeps the title it was started with");
     "proc-title-template" => proc_title_template: Text = Text::of("{title} {listen-addr} {server-mode}"),
         "What to show there. Variables: {title}, {listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket}, {config-file}.",
-        check(checks::proc_title);
+        check(checks::proc_title), later("the process keeps the title it was started with");
     "locale-collate" => locale_collate: Text = Text::of(""),
         "Locale by which SORT ALPHA compares; empty takes the environment's.",
-        later("SORT ALPHA compares bytes so far");
+        later("SORT ALPHA compares bytes");
     "extended-redis-compatibility" => extended_redis_compatibility: bool = false,
-        "Introduce ourselves under the older name where clients look for it.";
+        "Introduce ourselves under the older name where clients look for it.",
+        later("replies have one wording");
     "availability-zone" => availability_zone: Text = Text::of(""),
         "Name of the zone this server runs in, shown to clients by HELLO and INFO.",
-        binary;
+        binary, later("it is shown nowhere");
     "hash-seed" => hash_seed: Text = Text::of(""),
         "Text from which the hash function's seed is made; empty draws a random seed at each start.",
-        empty_is_unset, binary, check(checks::hash_seed), immutable;
+        empty_is_unset, binary, check(checks::hash_seed), immutable, later("the seed is drawn at random");
     "hz" => hz: i64 = 10,
         "How often a second background work runs when nothing else wakes a core; 1 to 500.",
-        range(0, I32_MAX);
+        range(0, I32_MAX), later("background work has a fixed budget");
     "active-expire-effort" => active_expire_effort: i64 = 1,
         "How hard the search for expired keys works, from 1 to 10; more effort frees memory sooner and costs more CPU.",
-        range(1, 10);
+        range(1, 10), later("background work has a fixed budget");
     "activerehashing" => activerehashing: bool = true,
         "Rehash tables in the background.",
         idle("the table grows in small steps, there is no rehashing to push");
@@ -53,7 +54,7 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         protected, deny_loading;
     "shutdown-timeout" => shutdown_timeout: i64 = 10,
         "Seconds a shutdown waits for replicas that lag behind.",
-        range(0, I32_MAX), later("replication is not built yet");
+        range(0, I32_MAX), later("replication is not built");
     "shutdown-on-sigint" => shutdown_on_sigint: ShutdownFlags = ShutdownFlags::default(),
         "What SIGINT does: default, or a mix of save, nosave, now, force, safe and failover.",
         multi_arg;
@@ -64,13 +65,13 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         "Warnings about the system that shall not stop the start.";
     "busy-reply-threshold" => busy_reply_threshold: i64 = 5000,
         "Milliseconds a script may run before other clients are told BUSY instead of waiting.",
-        range(0, I64_MAX), alias("lua-time-limit");
+        range(0, I64_MAX), alias("lua-time-limit"), later("scripting is not built");
     "propagation-error-behavior" => propagation_error_behavior: PropagationError = PropagationError::Ignore,
         "What to do when a replicated command fails: ignore it, or stop (panic, panic-on-replicas).",
-        later("replication is not built yet");
+        later("replication is not built");
     "import-mode" => import_mode: bool = false,
         "Data is being imported from another server: do not expire or evict keys until it ends.",
-        debug;
+        debug, later("keys are expired in any case");
     "use-exit-on-panic" => use_exit_on_panic: bool = false,
         "Exit instead of aborting after a crash.",
         hidden, idle("a crash aborts after its report");
@@ -85,5 +86,5 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         range(0, I32_MAX), hidden, idle("a slow turn is reported by the latency monitor");
     "lua-enable-insecure-api" => lua_enable_insecure_api: bool = false,
         "Give scripts the deprecated functions that can break their isolation.",
-        alias("lua-enable-deprecated-api"), hidden, protected, later("scripting is not built yet");
+        alias("lua-enable-deprecated-api"), hidden, protected, later("scripting is not built");
 }

@@ -5,13 +5,13 @@ use crate::config::row::rows;
 rows! { lazyfree: Lazyfree, "LAZY FREEING", "Whether big values are freed in the background or on the spot.";
     "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = true,
         "In the background when evicted.",
-        debug;
+        debug, later("such values are freed on the spot");
     "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = true,
         "In the background when expired.",
-        debug;
+        debug, later("such values are freed on the spot");
     "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = true,
         "In the background when a command replaces them (RENAME and the like).",
-        debug;
+        debug, later("such values are freed on the spot");
     "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = true,
         "In the background for DEL, as UNLINK does.",
         debug;

@@ -10,7 +10,7 @@ rows! { network: Network, "NETWORK", "Where the server listens and how it treats
         multi_arg;
     "bind-source-addr" => bind_source_addr: Text = Text::of(""),
         "Local address from which links to other servers are opened.",
-        empty_is_unset, later("outgoing links are not built yet");
+        empty_is_unset, later("outgoing links are not built");
     "port" => port: i64 = 6379,
         "TCP port for clients; 0 turns TCP off.",
         range(0, 65_535);
@@ -36,7 +36,7 @@ rows! { network: Network, "NETWORK", "Where the server listens and how it treats
         "Seconds of silence before the kernel probes whether the peer is alive; 0 turns probing off.",
         range(0, I32_MAX);
     "protected-mode" => protected_mode: bool = true,
-        "Serve only clients of this machine while the default user has no password and no address was bound by hand.";
+        "Serve only clients of this machine while the default user needs no password.";
     "socket-mark-id" => socket_mark_id: u64 = 0,
         "Mark put on every socket with SO_MARK, for routing and filtering rules; 0 sets none.",
         range(0, U32_MAX), immutable;
@@ -45,5 +45,5 @@ rows! { network: Network, "NETWORK", "Where the server listens and how it treats
         range(1, 1000);
     "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u64 = 1,
         "The same limit for TLS connections, whose handshakes cost more.",
-        range(1, 1000), later("TLS is not built yet");
+        range(1, 1000), later("TLS is not built");
 }

@@ -14,7 +14,7 @@ rows! { process: Process, "PROCESS AND KERNEL", "Threads, CPUs and the kernel's 
         hidden, idle("Ringkey runs one event loop per shard, see shards");
     "prefetch-batch-max-size" => prefetch_batch_max_size: i64 = 16,
         "Commands whose keys are fetched into the cache together before they run; 0 or 1 turns it off.",
-        range(0, 128);
+        range(0, 128), later("the batch has a fixed size");
     "server-cpulist" => server_cpulist: Text = Text::of(""),
         "CPUs for the main thread and its helpers.",
         empty_is_unset, alias("server_cpulist"), immutable, idle("see shard-cpus");

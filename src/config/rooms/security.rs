@@ -10,12 +10,13 @@ rows! { security: Security, "SECURITY", "Who may do what.";
         empty_is_unset, binary, sensitive;
     "aclfile" => aclfile: Text = Text::of(""),
         "File of ACL users; then \"user\" lines may not stand in this file.",
-        immutable;
+        immutable, later("ACL users are not built");
     "acllog-max-len" => acllog_max_len: u64 = 128,
         "Entries kept by ACL LOG.",
-        range(0, I64_MAX);
+        range(0, I64_MAX), later("ACL users are not built");
     "acl-pubsub-default" => acl_pubsub_default: PubsubDefault = PubsubDefault::Resetchannels,
-        "Channels a new user may use: allchannels or resetchannels (none).";
+        "Channels a new user may use: allchannels or resetchannels (none).",
+        later("ACL users are not built");
     "enable-protected-configs" => enable_protected_configs: ProtectedAction = ProtectedAction::No,
         "Who may set protected directives at run time: no, yes, or clients of this machine (local).",
         immutable;
@@ -24,5 +25,5 @@ rows! { security: Security, "SECURITY", "Who may do what.";
         immutable;
     "enable-module-command" => enable_module_command: ProtectedAction = ProtectedAction::No,
         "Who may use MODULE; same words.",
-        immutable;
+        immutable, idle("Ringkey does not run modules");
 }

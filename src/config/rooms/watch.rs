@@ -25,12 +25,14 @@ rows! { watch: Watch, "COMMAND LOG, LATENCY AND EVENTS", "Looking at what the se
         range(0, I64_MAX);
     "latency-monitor-threshold" => latency_monitor_threshold: i64 = 0,
         "Milliseconds from which an event enters the latency monitor; 0 turns it off.",
-        range(0, I64_MAX);
+        range(0, I64_MAX), later("latency is not recorded");
     "latency-tracking" => latency_tracking: bool = true,
-        "Keep a histogram of each command's run time.";
+        "Keep a histogram of each command's run time.",
+        later("latency is not recorded");
     "latency-tracking-info-percentiles" => latency_tracking_info_percentiles: Percentiles = Percentiles::default(),
         "Percentiles of it shown by INFO latencystats.",
-        multi_arg;
+        multi_arg, later("latency is not recorded");
     "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags::default(),
-        "Which changes of keys are published: K keyspace, E keyevent, g generic, $ string, l list, s set, h hash, z sorted set, x expired, e evicted, t stream, m miss, d module, n new, A all but m and n.";
+        "Which changes of keys are published: K keyspace, E keyevent, g generic, $ string, l list, s set, h hash, z sorted set, x expired, e evicted, t stream, m miss, d module, n new, A all but m and n.",
+        later("pub/sub is not built");
 }
