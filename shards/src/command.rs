@@ -461,6 +461,16 @@ pub enum Merge {
     Concat,
 }
 
+/// An argument that names a database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DbArg {
+    /// Its index.
+    pub at: usize,
+    /// The key argument that is looked for in that database, if it is about one key. If several name one key, the last
+    /// one counts.
+    pub key: Option<usize>,
+}
+
 /// One row of the command table. See the essay of this file.
 pub struct Row<R: 'static> {
     /// Lower-case name; a subcommand's own name without its parent's.
@@ -477,6 +487,9 @@ pub struct Row<R: 'static> {
     pub spread: Spread,
     /// Finds the keys where the specs cannot (SORT ... STORE); appends argument indexes.
     pub find_keys: Option<fn(Args<'_>, &mut Vec<usize>) -> Result<(), CommandError>>,
+    /// Finds the arguments that name databases (COPY ... DB, MOVE, SWAPDB): ACL rules ask for them, and so does whoever
+    /// locks or lends the keys, for such a key is not in the client's database.
+    pub find_dbs: Option<fn(Args<'_>, &mut Vec<DbArg>)>,
     /// Group in the documentation.
     pub group: Group,
     /// Version of Redis or Valkey that brought it.
@@ -510,6 +523,7 @@ impl<R: Copy> Row<R> {
             keys: &[],
             spread: Spread::Loan,
             find_keys: None,
+            find_dbs: None,
             group: Group::Generic,
             since: "",
             summary: "",

@@ -107,6 +107,8 @@ pub struct Effects {
     pub expired: u64,
     /// Keys evicted (INFO evicted_keys).
     pub evicted: u64,
+    /// Whole databases were emptied or swapped: caches of clients that track keys are void. Stays until `clear`.
+    pub flushed: bool,
 }
 
 impl Effects {
@@ -192,11 +194,12 @@ impl Effects {
 
     /// True if there is nothing for `commit` to drain.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.ops.is_empty()
+        self.changes.is_empty() && self.ops.is_empty() && !self.flushed
     }
 
     /// Forgets changes and ops, keeping the buffers unless they grew large (1 MiB).
     pub fn clear(&mut self) {
+        self.flushed = false;
         self.changes.clear();
         self.ops.clear();
         self.spans.clear();

@@ -54,6 +54,8 @@ pub const NO_SUCH_KEY: CommandError = CommandError::Static("ERR no such key");
 /// Source and destination are one.
 pub const SAME_OBJECT: CommandError =
     CommandError::Static("ERR source and destination objects are the same");
+/// A database number beyond `databases`.
+pub const NO_SUCH_DATABASE: CommandError = CommandError::Static("ERR DB index is out of range");
 /// An index outside the value.
 pub const INDEX_OUT_OF_RANGE: CommandError = CommandError::Static("ERR index out of range");
 /// A string would pass `proto-max-bulk-len`.

@@ -78,6 +78,20 @@ impl<'a> Exec<'a> {
         number::parse_i64(self.argv.get(i)).ok_or(error::NOT_AN_INTEGER)
     }
 
+    /// An argument as the number of a database.
+    pub fn database(&self, i: usize) -> Result<u32, CommandError> {
+        let n = i32::try_from(self.int(i)?).map_err(|_| {
+            CommandError::Static("ERR value is out of range, value must between -2147483648 and 2147483647")
+        })?;
+        self.database_numbered(n)
+    }
+
+    /// The database of this number, if there is one.
+    pub fn database_numbered(&self, n: i32) -> Result<u32, CommandError> {
+        let exists = |n: &u32| (*n as usize) < self.ks.databases();
+        u32::try_from(n).ok().filter(exists).ok_or(error::NO_SUCH_DATABASE)
+    }
+
     /// The time of the call, unix milliseconds.
     #[inline]
     pub fn now_ms(&self) -> i64 {
@@ -99,6 +113,12 @@ impl<'a> Exec<'a> {
     /// Propagates the call as this instead of verbatim; may be called several times.
     pub fn propagate_as(&mut self, argv: &[&[u8]]) {
         self.ks.effects.op(self.db, argv);
+        self.ks.effects.set_rewritten();
+    }
+
+    /// Propagates the call as it is although perhaps nothing changed (FLUSHALL of an empty server).
+    pub fn propagate_verbatim(&mut self) {
+        self.ks.effects.op_verbatim(self.db, self.argv);
         self.ks.effects.set_rewritten();
     }
 

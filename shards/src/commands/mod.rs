@@ -1,8 +1,12 @@
 //! The commands of the engine: one folder a family, one file a handful of commands with their rows, code and tests.
 
+pub mod container;
+pub mod database;
+pub mod generic;
+pub mod scanning;
 pub mod string;
 
 use crate::command::Command;
 
 /// The rows of every family.
-pub const FAMILIES: &[&[Command]] = &[string::ROWS];
+pub const FAMILIES: &[&[Command]] = &[database::ROWS, generic::ROWS, string::ROWS];

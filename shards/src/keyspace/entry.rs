@@ -24,7 +24,7 @@ pub enum Ttl {
 }
 
 /// A new key.
-const NEW: Event = Event::new(EventClass::New, "new");
+pub(super) const NEW: Event = Event::new(EventClass::New, "new");
 
 /// The entry of one key, present or not.
 pub struct EntryMut<'k> {
@@ -197,13 +197,48 @@ impl<'k> EntryMut<'k> {
         true
     }
 
+    /// Removes the key and gives its memory back before returning (`lazyfree-lazy-user-del no`).
+    pub fn remove_now(&mut self, event: Event) -> bool {
+        let Some(pos) = self.pos.take() else { return false };
+        self.before_change();
+        drop(self.table_mut().remove(pos));
+        self.changed(event);
+        true
+    }
+
     /// Takes the value out as it is, with its tag, expiry and LRU field, removing the key (RENAME, MOVE).
     pub fn take(&mut self, event: Event) -> Option<Taken> {
+        let taken = self.lift()?;
+        self.ks.effects.changed(event, self.db, self.key);
+        Some(taken)
+    }
+
+    /// As `take`, but the caller tells what happened (`transfer`).
+    pub(super) fn lift(&mut self) -> Option<Taken> {
         let pos = self.pos.take()?;
         self.before_change();
         let taken = Taken::out_of(self.table_mut(), pos);
-        self.changed(event);
+        self.ks.watch.changed(self.db, self.key);
         Some(taken)
+    }
+
+    /// Puts a value in place of whatever is there; the caller tells what happened (`transfer`).
+    pub(super) fn lay(&mut self, taken: Taken) {
+        let lru = taken.lru;
+        let (type_tag, expire) = (taken.tag, taken.expire_at);
+        self.before_change();
+        if let Some(pos) = self.pos.take() {
+            let object = self.table_mut().remove(pos);
+            self.ks.discard(object);
+        }
+        let (key, hash) = (self.key, self.hash);
+        let table = self.table_mut();
+        self.pos = Some(match taken.value {
+            TakenValue::Bytes(b) => table.insert(hash, key, NewValue::Bytes(&b), type_tag, expire, lru),
+            TakenValue::Int(n) => table.insert(hash, key, NewValue::Int(n), type_tag, expire, lru),
+            TakenValue::Object(o) => table.insert(hash, key, NewValue::Object(o), type_tag, expire, lru),
+        });
+        self.ks.watch.changed(self.db, self.key);
     }
 
     /// Puts a value taken elsewhere, expiry and LRU field included, replacing what is there.

@@ -6,7 +6,8 @@
 //! has to remember to signal, notify or replicate.
 //!
 //! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
-//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `guests` keys lent by other shards, `slots` the hash slots.
+//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `guests` keys lent by other shards, `slots` the hash slots,
+//! `transfer` values going from key to key.
 
 pub mod access;
 pub mod entry;
@@ -15,6 +16,7 @@ pub mod guests;
 pub mod slots;
 pub mod space;
 pub mod table;
+pub mod transfer;
 pub mod watch;
 
 pub use entry::{EntryMut, Ttl};

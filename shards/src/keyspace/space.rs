@@ -245,6 +245,7 @@ impl Keyspace {
         self.watch.changed_where(|d, key| d == db && is_live(&table, key, now_ms));
         let keys = table.len() as u64;
         self.effects.count_dirty(keys);
+        self.effects.flushed = true;
         if lazily && keys > 64 {
             self.garbage_tables.push(table);
         }
@@ -272,21 +273,41 @@ impl Keyspace {
         self.watch.watch(db, key, expired)
     }
 
-    /// A random live key of a database.
-    pub fn random_key(&mut self, db: u32) -> Option<&[u8]> {
-        /// Expired keys that are only hidden may be all there is: Valkey gives up after 100 tries too.
-        const TRIES: usize = 100;
-        for _ in 0..TRIES {
+    /// A random live key of a database. Expired ones met on the way are removed. Where they are only hidden, a few
+    /// hundred tries must do; then the first live key will, and if there is none, a hidden one (as in Valkey).
+    pub fn random_key(&mut self, db: u32) -> Option<Box<[u8]>> {
+        const TRIES_HIDDEN: usize = 256;
+        let mut hidden = 0;
+        loop {
             let rng = &mut self.rng;
             let table = &self.dbs[db as usize];
             let pos = table.random(&mut || rng.next_u64())?;
-            if table.expire_at(pos).is_none_or(|at| at > self.now_ms) {
-                return Some(self.dbs[db as usize].key(pos));
-            }
             let key: Box<[u8]> = table.key(pos).into();
-            self.expire_if_due(db, &key);
+            if table.expire_at(pos).is_none_or(|at| at > self.now_ms) {
+                return Some(key);
+            }
+            if !self.expire_if_due(db, &key) {
+                hidden += 1;
+                if hidden == TRIES_HIDDEN {
+                    return self.first_live(db).or(Some(key));
+                }
+            }
         }
-        None
+    }
+
+    fn first_live(&self, db: u32) -> Option<Box<[u8]>> {
+        let table = &self.dbs[db as usize];
+        let (mut cursor, mut live) = (0, None);
+        loop {
+            cursor = table.scan(cursor, &mut |pos| {
+                if table.expire_at(pos).is_none_or(|at| at > self.now_ms) {
+                    live = Some(pos);
+                }
+            });
+            if live.is_some() || cursor == 0 {
+                return live.map(|pos| table.key(pos).into());
+            }
+        }
     }
 
     /// The end of a call: the table's bounded house-keeping.

@@ -1,6 +1,7 @@
 //! What could have been in the standard library.
 
 pub mod crc16;
+pub mod glob;
 pub mod grisu;
 pub mod long_double;
 pub mod number;

@@ -40,13 +40,20 @@ pub mod tag {
 }
 
 /// A value behind a pointer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Object {
     /// A string too long for a leaf.
     String(Vec<u8>),
 }
 
 impl Object {
+    /// The name OBJECT ENCODING prints for anything that is not a short string.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Object::String(_) => "raw",
+        }
+    }
+
     /// Bytes the value holds on the heap, its own box included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Object>()

@@ -1,0 +1,43 @@
+//! Commands for keys whatever they hold: deleting, expiring, renaming, listing, looking inside.
+
+mod delete;
+mod expire;
+mod memory;
+mod object;
+mod rename;
+pub mod scan;
+mod ttl;
+
+pub use object::encoding_of;
+pub use memory::entry_bytes;
+
+use crate::command::ShardRun;
+
+crate::rows! {
+    /// The family's rows.
+    pub ROWS: ShardRun = [
+        delete::DEL,
+        delete::UNLINK,
+        delete::EXISTS,
+        delete::TOUCH,
+        delete::TYPE,
+        expire::EXPIRE,
+        expire::PEXPIRE,
+        expire::EXPIREAT,
+        expire::PEXPIREAT,
+        ttl::TTL,
+        ttl::PTTL,
+        ttl::EXPIRETIME,
+        ttl::PEXPIRETIME,
+        ttl::PERSIST,
+        rename::RENAME,
+        rename::RENAMENX,
+        rename::COPY,
+        rename::MOVE,
+        scan::KEYS,
+        scan::SCAN,
+        scan::RANDOMKEY,
+        object::OBJECT,
+        memory::MEMORY,
+    ]
+}
