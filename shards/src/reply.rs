@@ -99,10 +99,13 @@ impl<'a> Reply<'a> {
         self.error_bytes(text.as_bytes());
     }
 
-    /// An error line that quotes bytes of the client, which need not be UTF-8.
+    /// An error line that quotes bytes of the client, which need not be UTF-8. Newlines around the text are dropped.
     pub fn error_bytes(&mut self, text: &[u8]) {
+        let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+        let start = text.iter().position(is_text).unwrap_or(text.len());
+        let end = text.iter().rposition(is_text).map_or(start, |last| last + 1);
         self.out.push(b'-');
-        self.line(text);
+        self.line(&text[start..end]);
     }
 
     /// `text` up to the end of the line; CR and LF inside become blanks.
@@ -366,6 +369,8 @@ mod tests {
     #[test]
     fn a_quoted_newline_cannot_end_an_error() {
         expect(|r| r.error("ERR unknown 'a\r\n+OK'"), "-ERR unknown 'a  +OK'\r\n", "-ERR unknown 'a  +OK'\r\n");
+        expect(|r| r.error("\nERR b\r\n\n"), "-ERR b\r\n", "-ERR b\r\n");
+        expect(|r| r.error("\r\n"), "-\r\n", "-\r\n");
     }
 
     #[test]

@@ -18,13 +18,12 @@ pub fn mesh<M: Send>(cores: usize, ring_slots: usize) -> Vec<Endpoint<M>> {
     assert!(cores > 0, "a mesh has cores");
     let sleeping: Arc<[Padded<AtomicBool>]> = sleeping_flags(cores);
     let mut peers: Vec<Vec<Option<Peer<M>>>> = (0..cores).map(|_| (0..cores).map(|_| None).collect()).collect();
-    for low in 0..cores {
-        for high in low + 1..cores {
-            let (up_writer, up_reader) = ring(ring_slots);
-            let (down_writer, down_reader) = ring(ring_slots);
-            peers[low][high] = Some(Peer::new(up_writer, down_reader));
-            peers[high][low] = Some(Peer::new(down_writer, up_reader));
-        }
+    let pairs = (0..cores).flat_map(|low| (low + 1..cores).map(move |high| (low, high)));
+    for (low, high) in pairs {
+        let (up_writer, up_reader) = ring(ring_slots);
+        let (down_writer, down_reader) = ring(ring_slots);
+        peers[low][high] = Some(Peer::new(up_writer, down_reader));
+        peers[high][low] = Some(Peer::new(down_writer, up_reader));
     }
     let endpoint = |(core, peers)| Endpoint { core, peers, sleeping: sleeping.clone(), reading: cores, counts: MeshCounts::default() };
     peers.into_iter().enumerate().map(endpoint).collect()

@@ -82,7 +82,8 @@ pub enum Step {
     },
     /// The request is not all there.
     Incomplete {
-        /// At least so many bytes are missing.
+        /// At least so many bytes are missing. A hint for how much to receive at a time, not how much to reserve: the
+        /// number is the client's word, and a thousand clients can each announce 512 MiB and send nothing.
         need: usize,
     },
     /// What cannot be read. Answer it and close; there is no next request.
