@@ -11,9 +11,9 @@
 //! Invariants: `head <= tail <= head + capacity`. Slots from `head` to the writer's own tail are initialised, others are
 //! not. Only the writer stores `tail`, only the reader stores `head`; the two ends cannot be cloned.
 //!
-//! Tested three ways: `model.rs` runs every interleaving of small cases under loom (`RUSTFLAGS="--cfg loom" cargo test
-//! --release --lib mesh::`, best with a target directory of its own); `tests.rs` uses real threads, with sizes that also
-//! suit Miri (`cargo miri test --lib mesh::`), which needs a nightly toolchain and was not at hand when this was written.
+//! Tested three ways: `model.rs` under loom, which tries every interleaving of small cases (`scripts/model-check`);
+//! `tests.rs` with real threads; the same under Miri (`cargo miri test --lib mesh::`), for which its sizes shrink, but Miri
+//! needs a nightly toolchain and was not at hand when this was written.
 #![allow(unsafe_code)] // A slot is written by one thread and read by another, which no safe cell allows.
 
 use std::mem::MaybeUninit;
