@@ -216,6 +216,12 @@ impl<M: Send> Endpoint<M> {
         self.sleeping[self.core].0.swap(false, Ordering::Relaxed);
     }
 
+    /// Whether a message has arrived. Cheap enough to be asked in a spin.
+    #[inline]
+    pub fn has_inbound(&self) -> bool {
+        self.peers.iter().flatten().any(|peer| peer.inbound.len() > 0)
+    }
+
     /// Whether any peer's ring is so full that messages wait here: a reason to read less from clients.
     pub fn backlogged(&self) -> bool {
         self.peers.iter().flatten().any(|peer| !peer.backlog.is_empty())

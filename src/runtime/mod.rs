@@ -20,6 +20,7 @@ pub mod io;
 pub mod listen;
 pub mod probe;
 pub mod ring;
+pub mod signals;
 pub mod sim;
 mod sim_io;
 pub mod threads;

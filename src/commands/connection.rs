@@ -1,0 +1,92 @@
+//! PING, ECHO, SELECT, QUIT.
+
+use super::{Flow, ServerCommand, ServerExec, ServerRun};
+use shards::command::{Arg, ArgKind, Group, category, flag};
+use shards::error::{CommandError, NOT_AN_INTEGER};
+
+shards::rows! {
+    /// The family's rows.
+    pub ROWS: ServerRun = [PING, ECHO, SELECT, QUIT]
+}
+
+/// PING [message]
+pub const PING: ServerCommand = ServerCommand {
+    arity: -1,
+    group: Group::Connection,
+    since: "1.0.0",
+    summary: "Answers PONG, or the message it was given.",
+    complexity: "O(1)",
+    flags: flag::FAST,
+    acl: category::CONNECTION,
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    args: &[Arg::new("message", ArgKind::String).opt()],
+    ..ServerCommand::new("ping", ping)
+};
+
+fn ping(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    match x.argc() {
+        1 => x.reply.simple("PONG"),
+        2 => x.reply.bulk(x.argv.get(1)),
+        _ => return Err(CommandError::arity("ping")),
+    }
+    Ok(Flow::Done)
+}
+
+/// ECHO message
+pub const ECHO: ServerCommand = ServerCommand {
+    arity: 2,
+    group: Group::Connection,
+    since: "1.0.0",
+    summary: "Answers the message it was given.",
+    complexity: "O(1)",
+    flags: flag::LOADING | flag::STALE | flag::FAST,
+    acl: category::CONNECTION,
+    args: &[Arg::new("message", ArgKind::String)],
+    ..ServerCommand::new("echo", echo)
+};
+
+fn echo(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    x.reply.bulk(x.argv.get(1));
+    Ok(Flow::Done)
+}
+
+/// SELECT index
+pub const SELECT: ServerCommand = ServerCommand {
+    arity: 2,
+    group: Group::Connection,
+    since: "1.0.0",
+    summary: "Changes the database of the connection.",
+    complexity: "O(1)",
+    flags: flag::LOADING | flag::STALE | flag::FAST,
+    acl: category::CONNECTION,
+    args: &[Arg::new("index", ArgKind::Integer)],
+    ..ServerCommand::new("select", select)
+};
+
+fn select(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    let n = shards::stdx::number::parse_i64(x.arg(1)).ok_or(NOT_AN_INTEGER)?;
+    if !(0..x.center.config.general.databases).contains(&n) {
+        return Err(CommandError::Static("ERR DB index is out of range"));
+    }
+    x.session.db = n as u32;
+    x.reply.ok();
+    Ok(Flow::Done)
+}
+
+/// QUIT
+pub const QUIT: ServerCommand = ServerCommand {
+    arity: -1,
+    group: Group::Connection,
+    since: "1.0.0",
+    summary: "Closes the connection.",
+    complexity: "O(1)",
+    flags: flag::ALLOW_BUSY | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH,
+    acl: category::CONNECTION,
+    deprecated: ("7.2.0", "just closing the connection"),
+    ..ServerCommand::new("quit", quit)
+};
+
+fn quit(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    x.reply.ok();
+    Ok(Flow::Close)
+}

@@ -1,0 +1,84 @@
+//! Commands that need the server: connection, CLIENT, CONFIG, INFO, MULTI and their like. The same row type as the
+//! engine's, with a function over [`ServerExec`].
+//!
+//! A command that can answer at once writes its reply and returns [`Flow::Done`]. One that needs every core returns
+//! [`Flow::Gather`]: a question each core answers in its own turn, and what to make of the reports. Both work inside an
+//! EXEC too.
+
+pub mod connection;
+pub mod transaction;
+
+use crate::connection::session::Session;
+use crate::core::Center;
+use crate::core::query::{Finish, Question};
+use crate::dispatch::table::Entry;
+use crate::runtime::ConnId;
+use shards::args::Args;
+use shards::command::Row;
+use shards::error::CommandError;
+use shards::reply::Reply;
+
+/// What runs one of the server's commands. On `Err` the reply is the error alone.
+pub type ServerRun = fn(&mut ServerExec<'_>) -> Result<Flow, CommandError>;
+
+/// A command of the server.
+pub type ServerCommand = Row<ServerRun>;
+
+/// The rows of every family.
+pub const FAMILIES: &[&[ServerCommand]] = &[connection::ROWS, transaction::ROWS];
+
+/// What is left to do after a server command's function.
+pub enum Flow {
+    /// Nothing: the reply is written.
+    Done,
+    /// Every core must be asked.
+    Gather {
+        /// Runs on each core.
+        question: Question,
+        /// Writes the reply from the reports, in order of the cores.
+        finish: Finish,
+    },
+    /// Run the queued transaction.
+    Exec,
+    /// Watch these keys.
+    Watch(Vec<Box<[u8]>>),
+    /// Close the connection when its replies are out.
+    Close,
+    /// Close the connection now.
+    CloseNow,
+}
+
+/// What a running server command may see.
+pub struct ServerExec<'a> {
+    /// The arguments; the first is the command's name.
+    pub argv: Args<'a>,
+    /// The command.
+    pub entry: &'static Entry,
+    /// The connection.
+    pub conn: ConnId,
+    /// It runs inside an EXEC.
+    pub in_exec: bool,
+    /// The client.
+    pub session: &'a mut Session,
+    /// The core. The client's connection is not in its table now.
+    pub center: &'a mut Center,
+    /// The reply.
+    pub reply: Reply<'a>,
+}
+
+impl<'a> ServerExec<'a> {
+    /// An argument.
+    pub fn arg(&self, i: usize) -> &'a [u8] {
+        self.argv.get(i)
+    }
+
+    /// Number of arguments, the name included.
+    pub fn argc(&self) -> usize {
+        self.argv.len()
+    }
+
+    /// True if argument `i` is `word`, whatever its case.
+    pub fn arg_is(&self, i: usize, word: &str) -> bool {
+        self.argv.get(i).eq_ignore_ascii_case(word.as_bytes())
+    }
+}

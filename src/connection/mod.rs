@@ -1,0 +1,92 @@
+//! One client: its session, its unread input, its replies in order. A state machine without I/O: the core feeds it bytes
+//! and takes its output; nothing here knows a socket.
+//!
+//! | file | what |
+//! |---|---|
+//! | `session.rs` | who the client is: database, protocol, rights, MULTI and WATCH |
+//! | `replies.rs` | the order of replies, whichever core answered |
+
+pub mod replies;
+pub mod session;
+
+use crate::protocol::Parser;
+use replies::Replies;
+use session::Session;
+
+/// Why a connection reads no further requests for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stall {
+    /// A command that spans cores is under way; it ends with the reply to this ticket.
+    Working(u64),
+    /// CLIENT PAUSE holds its next command.
+    Paused,
+}
+
+/// What becomes of the connection once its output is out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It goes on.
+    None,
+    /// It closes when every reply is out (QUIT, protocol errors, end of file).
+    AfterReplies,
+    /// It closes now.
+    Now,
+}
+
+/// One client.
+pub struct Connection {
+    /// Who it is.
+    pub session: Session,
+    /// Reads requests off its input.
+    pub parser: Parser,
+    /// Input not yet consumed.
+    pub input: Vec<u8>,
+    /// Replies, in order.
+    pub replies: Replies,
+    /// Reads no further for now.
+    pub stall: Option<Stall>,
+    /// How it ends.
+    pub ending: Ending,
+    /// It stands in the core's list of connections to flush.
+    pub dirty: bool,
+    /// A send is under way: its bytes (they count against the output limit).
+    pub sending_bytes: usize,
+    /// When its output first passed the soft limit, milliseconds.
+    pub over_soft_since_ms: Option<i64>,
+}
+
+impl Connection {
+    /// A connection just accepted.
+    pub fn new(session: Session) -> Connection {
+        Connection {
+            session,
+            parser: Parser::new(),
+            input: Vec::new(),
+            replies: Replies::default(),
+            stall: None,
+            ending: Ending::None,
+            dirty: false,
+            sending_bytes: 0,
+            over_soft_since_ms: None,
+        }
+    }
+
+    /// True if it may run its next request.
+    pub fn may_read(&self) -> bool {
+        self.stall.is_none() && self.ending == Ending::None
+    }
+
+    /// Bytes waiting to reach the client.
+    pub fn output_bytes(&self) -> usize {
+        self.replies.bytes() + self.sending_bytes
+    }
+
+    /// Bytes this client holds, for CLIENT LIST.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Connection>()
+            + self.input.capacity()
+            + self.parser.memory_bytes()
+            + self.replies.memory_bytes()
+            + self.session.memory_bytes()
+    }
+}

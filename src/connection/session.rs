@@ -1,0 +1,138 @@
+//! Who a client is: its database and protocol, its rights, its MULTI queue and its WATCHes, and what CLIENT LIST tells.
+
+use crate::dispatch::call::OwnedCall;
+use crate::dispatch::table::Entry;
+use shards::reply::Resp;
+
+/// What CLIENT REPLY asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    On,
+    /// No command is answered.
+    Off,
+    /// The next command is not answered.
+    SkipNext,
+    /// The running command is not answered.
+    Skip,
+}
+
+/// A transaction being queued.
+#[derive(Default, Debug)]
+pub struct Multi {
+    /// The commands so far.
+    pub queue: Vec<OwnedCall>,
+    /// A command was refused: EXEC will abort.
+    pub broken: bool,
+    /// Bytes of the queue (multi-mem).
+    pub bytes: usize,
+}
+
+/// A watched key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: u32,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// The version to compare at EXEC.
+    pub version: u64,
+}
+
+/// One client, as commands see it.
+pub struct Session {
+    /// Client id, unique for the life of the process.
+    pub id: u64,
+    /// Selected database.
+    pub db: u32,
+    /// Protocol of its replies.
+    pub resp: Resp,
+    /// It has authenticated, or need not.
+    pub authenticated: bool,
+    /// Name of its ACL user.
+    pub user: Box<str>,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_version: Vec<u8>,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// Between MULTI and EXEC.
+    pub multi: Option<Multi>,
+    /// WATCHed keys.
+    pub watched: Vec<Watched>,
+    /// Peer address as CLIENT LIST shows it.
+    pub peer: Box<str>,
+    /// Own address as CLIENT LIST shows it.
+    pub local: Box<str>,
+    /// Came through a unix socket.
+    pub unix: bool,
+    /// The descriptor's number.
+    pub fd: i32,
+    /// When it connected, unix milliseconds.
+    pub connected_ms: i64,
+    /// When it last sent a command, unix milliseconds.
+    pub active_ms: i64,
+    /// Its last command.
+    pub last: Option<&'static Entry>,
+    /// Bytes received.
+    pub net_in: u64,
+    /// Bytes sent.
+    pub net_out: u64,
+    /// Commands run.
+    pub commands: u64,
+}
+
+impl Session {
+    /// A client just accepted.
+    pub fn new(id: u64, now_ms: i64, authenticated: bool) -> Session {
+        Session {
+            id,
+            db: 0,
+            resp: Resp::V2,
+            authenticated,
+            user: "default".into(),
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            multi: None,
+            watched: Vec::new(),
+            peer: "".into(),
+            local: "".into(),
+            unix: false,
+            fd: -1,
+            connected_ms: now_ms,
+            active_ms: now_ms,
+            last: None,
+            net_in: 0,
+            net_out: 0,
+            commands: 0,
+        }
+    }
+
+    /// Whether the running command's reply is wanted.
+    #[inline]
+    pub fn wants_reply(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::On | ReplyMode::SkipNext)
+    }
+
+    /// Heap bytes held.
+    pub fn memory_bytes(&self) -> usize {
+        self.name.capacity()
+            + self.lib_name.capacity()
+            + self.lib_version.capacity()
+            + self.peer.len()
+            + self.local.len()
+            + self.multi.as_ref().map_or(0, |m| m.bytes)
+            + self.watched.iter().map(|w| w.key.len() + size_of::<Watched>()).sum::<usize>()
+    }
+}

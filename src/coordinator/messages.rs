@@ -1,0 +1,127 @@
+//! What coordinators and shards say to each other about transactions.
+
+use crate::connection::session::Watched;
+use crate::dispatch::call::OwnedCall;
+use shards::keyspace::guests::Loan;
+use shards::reply::Resp;
+use shards::txn::locks::{LockSet, TxId};
+
+/// A key of a database.
+pub type DbKey = (u32, Box<[u8]>);
+
+/// Calls that run back to back on one shard.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    /// The calls.
+    pub calls: Vec<OwnedCall>,
+    /// Protocol of their replies.
+    pub resp: Resp,
+    /// The client's CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// The client's id, for the logs of slow commands.
+    pub client: u64,
+}
+
+/// What a shard does the moment it grants.
+#[derive(Debug)]
+pub enum Work {
+    /// Nothing: others must grant first.
+    Wait,
+    /// Runs these; only reads, or the transaction has this shard alone.
+    Run(Calls),
+    /// Lends these keys.
+    Lend(Vec<DbKey>),
+}
+
+/// From a coordinator to a shard.
+#[derive(Debug)]
+pub enum Request {
+    /// Asks for locks.
+    Schedule {
+        /// The transaction.
+        txid: TxId,
+        /// What it locks here.
+        set: LockSet,
+        /// Watched keys to compare once it is granted.
+        watched: Vec<Watched>,
+        /// What to do then, unless a watched key changed.
+        work: Work,
+        /// This is the only shard: let go at once afterwards.
+        alone: bool,
+    },
+    /// Runs calls under locks held, with keys of other shards.
+    Run {
+        /// The transaction.
+        txid: TxId,
+        /// The calls.
+        calls: Calls,
+        /// Keys lent by others, to be sent back with the replies.
+        loans: Vec<Loan>,
+    },
+    /// Lends keys.
+    Lend {
+        /// The transaction.
+        txid: TxId,
+        /// Which.
+        keys: Vec<DbKey>,
+    },
+    /// Keys come home.
+    TakeBack {
+        /// The keys.
+        loans: Vec<Loan>,
+    },
+    /// Lets go of the locks.
+    Conclude {
+        /// The transaction.
+        txid: TxId,
+    },
+}
+
+/// From a shard to a coordinator.
+#[derive(Debug)]
+pub enum Answer {
+    /// The id came late.
+    Refused {
+        /// The transaction.
+        txid: TxId,
+    },
+    /// The locks are held.
+    Granted {
+        /// The transaction.
+        txid: TxId,
+        /// No watched key changed (and so the work was done).
+        unchanged: bool,
+        /// Replies of `Work::Run`, one a call.
+        replies: Vec<Vec<u8>>,
+        /// Keys of `Work::Lend`.
+        loans: Vec<Loan>,
+    },
+    /// Calls have run.
+    Ran {
+        /// The transaction.
+        txid: TxId,
+        /// Replies, one a call.
+        replies: Vec<Vec<u8>>,
+        /// The keys of others, as they are now.
+        loans: Vec<Loan>,
+    },
+    /// Keys were lent.
+    Lent {
+        /// The transaction.
+        txid: TxId,
+        /// The keys.
+        loans: Vec<Loan>,
+    },
+}
+
+impl Answer {
+    /// The transaction it is about.
+    pub fn txid(&self) -> TxId {
+        match self {
+            Answer::Refused { txid }
+            | Answer::Granted { txid, .. }
+            | Answer::Ran { txid, .. }
+            | Answer::Lent { txid, .. } => *txid,
+        }
+    }
+}

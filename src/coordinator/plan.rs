@@ -1,0 +1,244 @@
+//! From calls to locks and steps.
+//!
+//! One call that spans shards is one step. An EXEC is as few steps as its calls allow: if none of them reaches every
+//! shard, all keyed calls run back to back on one shard, to which the others lend their keys; otherwise they run one
+//! after the other with every shard held.
+
+use crate::connection::session::Watched;
+use crate::coordinator::merge::Places;
+use crate::coordinator::messages::DbKey;
+use crate::dispatch::call::OwnedCall;
+use crate::dispatch::route::mode;
+use crate::dispatch::table::{Entry, Target};
+use shards::args::Args;
+use shards::command::{Merge, Spread};
+use shards::keyspace::slots::key_owner;
+use shards::txn::locks::{LockSet, Mode, fingerprint};
+use std::collections::BTreeMap;
+
+/// How a step runs.
+#[derive(Debug)]
+pub enum How {
+    /// On one shard, which has all it needs.
+    One(usize),
+    /// On one shard; others lend keys.
+    Loan {
+        /// Who runs it.
+        home: usize,
+        /// Who lends what.
+        lenders: Vec<(usize, Vec<DbKey>)>,
+    },
+    /// On several shards, each with its own part of the one call.
+    Split {
+        /// The parts.
+        parts: Vec<(usize, OwnedCall)>,
+        /// How the replies become one.
+        merge: Merge,
+        /// Where each key's element is.
+        places: Places,
+    },
+    /// On shards in turn, from this one on, until one does not answer null.
+    FirstFound {
+        /// The first to ask.
+        start: usize,
+    },
+}
+
+/// One step of a transaction.
+#[derive(Debug)]
+pub struct Step {
+    /// Which of the transaction's calls it runs, in order.
+    pub calls: Vec<usize>,
+    /// How.
+    pub how: How,
+}
+
+/// What a transaction does on its shards.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What it locks, shard by shard.
+    pub locks: BTreeMap<usize, LockSet>,
+    /// Watched keys, shard by shard.
+    pub watched: BTreeMap<usize, Vec<Watched>>,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// What a planner must know.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Number of shards.
+    pub shards: usize,
+    /// The client's own core: preferred where any shard will do.
+    pub here: usize,
+    /// A random number: where RANDOMKEY starts.
+    pub random: u64,
+}
+
+/// Keys of a call by shard, with their databases.
+fn keys_of(call: &OwnedCall, shards: usize) -> Vec<(usize, DbKey)> {
+    let mut at = Vec::new();
+    if call.entry.key_indexes(call.argv(), &mut at).is_err() {
+        return Vec::new();
+    }
+    at.iter().map(|i| (key_owner(call.argv().get(*i), shards), (call.db, call.argv().get(*i).into()))).collect()
+}
+
+impl Plan {
+    fn lock(&mut self, shard: usize, db: u32, key: &[u8], mode: Mode) {
+        self.locks.entry(shard).or_default().add(fingerprint(db, key), mode);
+    }
+
+    fn lock_everything(&mut self, shards: usize, mode: Mode) {
+        for shard in 0..shards {
+            self.locks.insert(shard, LockSet::whole(mode));
+        }
+    }
+
+    /// Plans one call that cannot simply run on one shard.
+    pub fn one(call: &OwnedCall, place: Place) -> Plan {
+        let mut plan = Plan::default();
+        match call.entry.spread() {
+            Spread::Everywhere(merge) => {
+                plan.lock_everything(place.shards, mode(call.entry));
+                plan.steps.push(Step { calls: vec![0], how: everywhere(call, merge, place.shards) });
+            }
+            Spread::FirstFound => {
+                plan.lock_everything(place.shards, Mode::Shared);
+                plan.steps.push(Step { calls: vec![0], how: first_found(place) });
+            }
+            Spread::Split(width, merge) => {
+                for (shard, (db, key)) in keys_of(call, place.shards) {
+                    plan.lock(shard, db, &key, mode(call.entry));
+                }
+                plan.steps.push(Step { calls: vec![0], how: split(call, width as usize, merge, place.shards) });
+            }
+            Spread::Loan | Spread::Cursor(_) => plan.loan(&[(0, call)], place),
+        }
+        plan
+    }
+
+    /// Plans an EXEC: `calls` are its commands with the databases they run in, `watched` the client's watched keys.
+    pub fn exec(calls: &[OwnedCall], watched: Vec<Watched>, place: Place) -> Plan {
+        let mut plan = Plan::default();
+        let engine: Vec<(usize, &OwnedCall)> =
+            calls.iter().enumerate().filter(|(_, c)| matches!(c.entry.target, Target::Engine(_))).collect();
+        let reaches_all = |c: &OwnedCall| !matches!(c.entry.spread(), Spread::Loan | Spread::Split(..));
+        if engine.iter().any(|(_, c)| reaches_all(c)) {
+            plan.lock_everything(place.shards, Mode::Exclusive);
+            for (i, call) in engine {
+                plan.add_step(i, call, place);
+            }
+        } else if !engine.is_empty() {
+            plan.loan(&engine, place);
+        }
+        for w in watched {
+            let shard = key_owner(&w.key, place.shards);
+            if plan.locks.get(&shard).is_none_or(|set| set.whole.is_none()) {
+                plan.lock(shard, w.db, &w.key, Mode::Shared);
+            }
+            plan.watched.entry(shard).or_default().push(w);
+        }
+        plan
+    }
+
+    /// One more step of an EXEC that holds every shard.
+    fn add_step(&mut self, i: usize, call: &OwnedCall, place: Place) {
+        let how = match call.entry.spread() {
+            Spread::Everywhere(merge) => everywhere(call, merge, place.shards),
+            Spread::FirstFound => first_found(place),
+            Spread::Cursor(at) => How::One(cursor_shard(call.argv(), at, place.shards)),
+            Spread::Loan | Spread::Split(..) => {
+                let (home, lenders) = borrow(keys_of(call, place.shards), place);
+                if lenders.is_empty() { How::One(home) } else { How::Loan { home, lenders } }
+            }
+        };
+        match (self.steps.last_mut(), &how) {
+            (Some(Step { calls, how: How::One(last) }), How::One(shard)) if last == shard => calls.push(i),
+            _ => self.steps.push(Step { calls: vec![i], how }),
+        }
+    }
+
+    /// All these calls on one shard, with keys lent by the others.
+    fn loan(&mut self, calls: &[(usize, &OwnedCall)], place: Place) {
+        let mut keys = Vec::new();
+        let mut modes = Vec::new();
+        for (_, call) in calls {
+            for (shard, key) in keys_of(call, place.shards) {
+                modes.push(mode(call.entry));
+                keys.push((shard, key));
+            }
+        }
+        let (home, lenders) = borrow(keys.clone(), place);
+        for ((shard, (db, key)), mode) in keys.iter().zip(modes) {
+            // A key that travels is nobody else's meanwhile, even if it is only read.
+            self.lock(*shard, *db, key, if *shard == home { mode } else { Mode::Exclusive });
+        }
+        if keys.is_empty() {
+            self.locks.entry(home).or_default();
+        }
+        let how = if lenders.is_empty() { How::One(home) } else { How::Loan { home, lenders } };
+        self.steps.push(Step { calls: calls.iter().map(|(i, _)| *i).collect(), how });
+    }
+}
+
+/// Who runs a call with these keys, and who lends which (each key once).
+fn borrow(keys: Vec<(usize, DbKey)>, place: Place) -> (usize, Vec<(usize, Vec<DbKey>)>) {
+    let mut by_shard: BTreeMap<usize, Vec<DbKey>> = BTreeMap::new();
+    for (shard, key) in keys {
+        let line = by_shard.entry(shard).or_default();
+        if !line.contains(&key) {
+            line.push(key);
+        }
+    }
+    let home = by_shard
+        .iter()
+        .max_by_key(|(shard, keys)| (keys.len(), **shard == place.here))
+        .map_or(place.here, |(shard, _)| *shard);
+    by_shard.remove(&home);
+    (home, by_shard.into_iter().collect())
+}
+
+fn everywhere(call: &OwnedCall, merge: Merge, shards: usize) -> How {
+    How::Split { parts: (0..shards).map(|s| (s, call.clone())).collect(), merge, places: Vec::new() }
+}
+
+fn first_found(place: Place) -> How {
+    How::FirstFound { start: (place.random % place.shards as u64) as usize }
+}
+
+/// Cuts a call into one for each shard; `width` arguments belong to a key. Arguments before the first key go to all.
+fn split(call: &OwnedCall, width: usize, merge: Merge, shards: usize) -> How {
+    let argv = call.argv();
+    let mut keys = Vec::new();
+    call.entry.key_indexes(argv, &mut keys).expect("the call was routed by its keys");
+    let first = keys.first().copied().unwrap_or(argv.len());
+    let mut parts: Vec<(usize, Vec<&[u8]>, usize)> = Vec::new();
+    let mut places = Places::new();
+    for at in keys {
+        let shard = key_owner(argv.get(at), shards);
+        let part = parts.iter().position(|(s, ..)| *s == shard).unwrap_or_else(|| {
+            parts.push((shard, (0..first).map(|i| argv.get(i)).collect(), 0));
+            parts.len() - 1
+        });
+        places.push((part, parts[part].2));
+        parts[part].1.extend((at..at + width).map(|i| argv.get(i)));
+        parts[part].2 += 1;
+    }
+    let make = |(shard, args, _): (usize, Vec<&[u8]>, usize)| {
+        (shard, OwnedCall::of_parts(call.entry, call.db, args.into_iter()))
+    };
+    How::Split { parts: parts.into_iter().map(make).collect(), merge, places }
+}
+
+/// The shard a SCAN cursor names.
+pub fn cursor_shard(argv: Args<'_>, at: u8, shards: usize) -> usize {
+    let text = argv.iter().nth(at as usize).unwrap_or_default();
+    let cursor = std::str::from_utf8(text).ok().and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
+    (cursor % shards as u64) as usize
+}
+
+/// True if a call without keys must still visit shards.
+pub fn visits_shards(entry: &Entry) -> bool {
+    matches!(entry.spread(), Spread::Everywhere(_) | Spread::FirstFound)
+}

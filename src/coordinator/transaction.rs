@@ -1,0 +1,354 @@
+//! The state machine of one transaction, and the table of all that this core coordinates.
+//!
+//! It knows no sockets and no rings: requests go to an outbox of (shard, request), answers come in, and when the last
+//! has come the finished transaction falls out. Every answer is about a transaction in the table; on a refusal nothing
+//! is undone before all shards have answered, so no answer ever comes late.
+
+use super::merge::{is_null, merge};
+use super::messages::{Answer, Calls, Request, Work};
+use super::plan::{How, Plan, Step};
+use crate::dispatch::call::OwnedCall;
+use crate::dispatch::table::Target;
+use shards::keyspace::guests::Loan;
+use shards::keyspace::slots::key_owner;
+use shards::reply::Resp;
+use shards::txn::locks::TxId;
+use std::collections::HashMap;
+
+/// Whom a transaction is for, and how its calls run.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<C> {
+    /// The client, as the core names it.
+    pub client: C,
+    /// The client's id.
+    pub client_id: u64,
+    /// Protocol of the replies.
+    pub resp: Resp,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+}
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub struct Finished<C> {
+    /// Whom it was for.
+    pub order: Order<C>,
+    /// A watched key had changed: nothing ran.
+    pub changed: bool,
+    /// Its calls, those of the server not run yet.
+    pub calls: Vec<OwnedCall>,
+    /// Replies of the engine's calls; `None` for the server's own.
+    pub replies: Vec<Option<Vec<u8>>>,
+}
+
+#[derive(Debug)]
+struct Transaction<C> {
+    order: Order<C>,
+    calls: Vec<OwnedCall>,
+    replies: Vec<Option<Vec<u8>>>,
+    plan: Plan,
+    /// The step that runs; `None` while scheduling.
+    step: Option<usize>,
+    /// Answers still to come in this phase.
+    missing: usize,
+    refused: bool,
+    changed: bool,
+    /// Loans gathered for the step.
+    loans: Vec<Loan>,
+    /// Replies of the parts of a split step.
+    parts: Vec<Option<Vec<u8>>>,
+    /// Shards asked by a first-found step.
+    asked: usize,
+    /// The step's work was done with the grant.
+    early: bool,
+    /// One shard is all there is, and it lets go by itself once it has run the calls.
+    alone: bool,
+}
+
+/// Requests to be sent: (shard, request).
+pub type Outbox = Vec<(usize, Request)>;
+
+/// The transactions of one core.
+#[derive(Debug)]
+pub struct Coordinator<C> {
+    open: HashMap<TxId, Transaction<C>>,
+    shards: usize,
+    /// Transactions that had to begin again (INFO).
+    pub retries: u64,
+}
+
+impl<C: Copy> Coordinator<C> {
+    /// A coordinator over so many shards.
+    pub fn new(shards: usize) -> Coordinator<C> {
+        Coordinator { open: HashMap::new(), shards, retries: 0 }
+    }
+
+    /// Number of transactions under way.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// True if none is under way.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Begins a transaction. A plan that locks nothing is finished at once and returned.
+    pub fn begin(
+        &mut self,
+        txid: TxId,
+        order: Order<C>,
+        calls: Vec<OwnedCall>,
+        plan: Plan,
+        out: &mut Outbox,
+    ) -> Option<Finished<C>> {
+        let replies = vec![None; calls.len()];
+        if plan.locks.is_empty() {
+            return Some(Finished { order, changed: false, calls, replies });
+        }
+        let mut tx = Transaction {
+            order,
+            calls,
+            replies,
+            plan,
+            step: None,
+            missing: 0,
+            refused: false,
+            changed: false,
+            loans: Vec::new(),
+            parts: Vec::new(),
+            asked: 0,
+            early: false,
+            alone: false,
+        };
+        tx.schedule(txid, out);
+        self.open.insert(txid, tx);
+        None
+    }
+
+    /// Takes an answer in. `fresh` makes a new id should the transaction have to begin again.
+    pub fn answer(
+        &mut self,
+        from: usize,
+        answer: Answer,
+        fresh: &mut dyn FnMut() -> TxId,
+        out: &mut Outbox,
+    ) -> Option<Finished<C>> {
+        let txid = answer.txid();
+        let tx = self.open.get_mut(&txid).expect("shards answer about open transactions");
+        tx.take(from, answer);
+        tx.missing -= 1;
+        if tx.missing > 0 {
+            return None;
+        }
+        if tx.step.is_none() && tx.refused {
+            let mut tx = self.open.remove(&txid).expect("found above");
+            self.retries += 1;
+            tx.let_go(txid, self.shards, out);
+            let txid = fresh();
+            tx.schedule(txid, out);
+            self.open.insert(txid, tx);
+            return None;
+        }
+        if !tx.advance(txid, self.shards, out) {
+            return None;
+        }
+        let mut tx = self.open.remove(&txid).expect("found above");
+        if !tx.alone {
+            tx.let_go(txid, self.shards, out);
+        }
+        Some(Finished { order: tx.order, changed: tx.changed, calls: tx.calls, replies: tx.replies })
+    }
+}
+
+impl<C: Copy> Transaction<C> {
+    /// Asks every shard for its locks; work that can be done with the grant goes along.
+    fn schedule(&mut self, txid: TxId, out: &mut Outbox) {
+        (self.step, self.refused, self.changed, self.early) = (None, false, false, false);
+        self.loans.clear();
+        self.parts.clear();
+        self.replies.iter_mut().for_each(|r| *r = None);
+        self.missing = self.plan.locks.len();
+        self.alone = self.plan.locks.len() == 1 && matches!(&self.plan.steps[..], [Step { how: How::One(_), .. }] | []);
+        let alone = self.alone;
+        for (shard, set) in &self.plan.locks {
+            let work = self.early_work(*shard);
+            let watched = self.plan.watched.get(shard).cloned().unwrap_or_default();
+            out.push((*shard, Request::Schedule { txid, set: set.clone(), watched, work, alone }));
+        }
+    }
+
+    fn early_work(&self, shard: usize) -> Work {
+        let Some(step) = self.plan.steps.first() else { return Work::Wait };
+        match &step.how {
+            How::One(home) if self.alone && *home == shard => {
+                Work::Run(self.batch(&step.calls))
+            }
+            How::Loan { lenders, .. } => match lenders.iter().find(|(lender, _)| *lender == shard) {
+                Some((_, keys)) => Work::Lend(keys.clone()),
+                None => Work::Wait,
+            },
+            _ => Work::Wait,
+        }
+    }
+
+    fn batch(&self, calls: &[usize]) -> Calls {
+        self.order_of(calls.iter().map(|i| self.calls[*i].clone()).collect())
+    }
+
+    fn order_of(&self, calls: Vec<OwnedCall>) -> Calls {
+        Calls { calls, resp: self.order.resp, no_touch: self.order.no_touch, client: self.order.client_id }
+    }
+
+    fn take(&mut self, from: usize, answer: Answer) {
+        match answer {
+            Answer::Refused { .. } => self.refused = true,
+            Answer::Granted { unchanged, replies, loans, .. } => {
+                self.changed |= !unchanged;
+                self.loans.extend(loans);
+                self.early |= !replies.is_empty();
+                if !replies.is_empty() {
+                    self.store(0, replies);
+                }
+            }
+            Answer::Lent { loans, .. } => self.loans.extend(loans),
+            Answer::Ran { replies, loans, .. } => {
+                self.loans = loans;
+                let at = self.step.expect("calls run in steps");
+                match &self.plan.steps[at].how {
+                    How::Split { parts, .. } => {
+                        let part = parts.iter().position(|(s, _)| *s == from).expect("a part was sent there");
+                        self.parts[part] = replies.into_iter().next();
+                    }
+                    _ => self.store(at, replies),
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, step: usize, replies: Vec<Vec<u8>>) {
+        assert_eq!(self.plan.steps[step].calls.len(), replies.len(), "one reply a call");
+        for (i, reply) in self.plan.steps[step].calls.clone().into_iter().zip(replies) {
+            self.replies[i] = Some(reply);
+        }
+    }
+
+    /// All answers of a phase are in: goes on to the next; true when there is none.
+    fn advance(&mut self, txid: TxId, shards: usize, out: &mut Outbox) -> bool {
+        if self.changed {
+            return true;
+        }
+        match self.step {
+            None if self.early => return true,
+            None => self.step = Some(0),
+            Some(at) => {
+                if !self.end_step(txid, at, shards, out) {
+                    return false;
+                }
+                self.step = Some(at + 1);
+            }
+        }
+        let at = self.step.expect("set above");
+        if at == self.plan.steps.len() {
+            return true;
+        }
+        self.begin_step(txid, at, out);
+        false
+    }
+
+    fn begin_step(&mut self, txid: TxId, at: usize, out: &mut Outbox) {
+        let step = &self.plan.steps[at];
+        match &step.how {
+            How::One(shard) => {
+                out.push((*shard, Request::Run { txid, calls: self.batch(&step.calls), loans: Vec::new() }));
+                self.missing = 1;
+            }
+            How::Loan { home, lenders } => {
+                if at == 0 {
+                    let loans = std::mem::take(&mut self.loans);
+                    out.push((*home, Request::Run { txid, calls: self.batch(&step.calls), loans }));
+                    self.missing = 1;
+                    self.asked = 1;
+                } else {
+                    for (shard, keys) in lenders {
+                        out.push((*shard, Request::Lend { txid, keys: keys.clone() }));
+                    }
+                    self.missing = lenders.len();
+                    self.asked = 0;
+                }
+            }
+            How::Split { parts, .. } => {
+                self.parts = vec![None; parts.len()];
+                self.missing = parts.len();
+                for (shard, call) in parts {
+                    let calls = self.order_of(vec![call.clone()]);
+                    out.push((*shard, Request::Run { txid, calls, loans: Vec::new() }));
+                }
+            }
+            How::FirstFound { start } => {
+                self.asked = 1;
+                self.missing = 1;
+                out.push((*start, Request::Run { txid, calls: self.batch(&step.calls), loans: Vec::new() }));
+            }
+        }
+    }
+
+    /// The answers of a step are in: true if it is over, false if it asked for more.
+    fn end_step(&mut self, txid: TxId, at: usize, shards: usize, out: &mut Outbox) -> bool {
+        match &self.plan.steps[at].how {
+            How::One(_) => true,
+            How::Loan { home, .. } if self.asked == 0 => {
+                let (home, loans) = (*home, std::mem::take(&mut self.loans));
+                let calls = self.batch(&self.plan.steps[at].calls);
+                out.push((home, Request::Run { txid, calls, loans }));
+                self.missing = 1;
+                self.asked = 1;
+                false
+            }
+            How::Loan { .. } => {
+                give_back(std::mem::take(&mut self.loans), shards, out);
+                true
+            }
+            How::Split { merge: how, places, .. } => {
+                let parts: Vec<Vec<u8>> = self.parts.drain(..).map(|p| p.expect("every part answered")).collect();
+                let reply = merge(*how, &parts, places);
+                self.store(at, vec![reply]);
+                true
+            }
+            How::FirstFound { start } => {
+                let call = self.plan.steps[at].calls[0];
+                let found = self.replies[call].as_ref().is_some_and(|r| !is_null(r));
+                if found || self.asked == shards {
+                    return true;
+                }
+                let next = (start + self.asked) % shards;
+                let calls = self.batch(&self.plan.steps[at].calls);
+                out.push((next, Request::Run { txid, calls, loans: Vec::new() }));
+                self.asked += 1;
+                self.missing = 1;
+                false
+            }
+        }
+    }
+
+    /// Sends borrowed keys home and lets go of every lock.
+    fn let_go(&mut self, txid: TxId, shards: usize, out: &mut Outbox) {
+        give_back(std::mem::take(&mut self.loans), shards, out);
+        for shard in self.plan.locks.keys() {
+            out.push((*shard, Request::Conclude { txid }));
+        }
+    }
+}
+
+fn give_back(loans: Vec<Loan>, shards: usize, out: &mut Outbox) {
+    let mut by_shard: HashMap<usize, Vec<Loan>> = HashMap::new();
+    for loan in loans {
+        by_shard.entry(key_owner(&loan.key, shards)).or_default().push(loan);
+    }
+    out.extend(by_shard.into_iter().map(|(shard, loans)| (shard, Request::TakeBack { loans })));
+}
+
+/// True for a call the server runs itself.
+pub fn is_servers(call: &OwnedCall) -> bool {
+    matches!(call.entry.target, Target::Server(_))
+}

@@ -1,0 +1,86 @@
+//! The only caller of `Shard::execute`: runs a call, times it, counts it.
+
+use super::Center;
+use crate::dispatch::table::Entry;
+use crate::stats::clock;
+use crate::stats::slowlog::{LogKind, SlowCall};
+use shards::args::Args;
+use shards::command::flag;
+use shards::reply::Resp;
+use shards::shard::{Call, Outcome};
+
+/// How a call is to run.
+#[derive(Clone, Copy)]
+pub struct How {
+    /// Database.
+    pub db: u32,
+    /// Protocol of the reply.
+    pub resp: Resp,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+}
+
+impl Center {
+    /// Runs an engine call on this core's shard and appends its reply to `out`; its effects wait for `commit`.
+    #[inline]
+    pub fn call(&mut self, entry: &'static Entry, argv: Args<'_>, how: How, out: &mut Vec<u8>) -> Outcome {
+        let row = entry.engine().expect("the server's own commands do not come here");
+        let start = out.len();
+        let begin = clock::ticks();
+        let call = Call { row, argv, db: how.db, resp: how.resp, no_touch: how.no_touch };
+        let outcome = self.shard.execute(&call, self.now_ms, out);
+        let ticks = clock::ticks().wrapping_sub(begin);
+        self.count(entry, ticks, outcome == Outcome::Failed, &out[start..]);
+        self.note_slow(entry, argv, ticks, out.len() - start);
+        outcome
+    }
+
+    /// Counts a call that ran.
+    #[inline]
+    pub fn count(&mut self, entry: &Entry, ticks: u64, failed: bool, reply: &[u8]) {
+        let stat = &mut self.stats.commands[entry.id as usize];
+        stat.calls += 1;
+        stat.ticks += ticks;
+        self.stats.calls += 1;
+        if failed {
+            stat.failed += 1;
+            self.stats.count_error(reply);
+        }
+    }
+
+    /// Notes a call that was slow or whose reply was large, for whoever knows the client to log it.
+    #[inline]
+    pub fn note_slow(&mut self, entry: &Entry, argv: Args<'_>, ticks: u64, reply_bytes: usize) {
+        if ticks > self.thresholds.slow_ticks || reply_bytes as u64 > self.thresholds.reply_bytes {
+            self.note_slow_call(entry, argv, ticks, reply_bytes);
+        }
+    }
+
+    #[cold]
+    fn note_slow_call(&mut self, entry: &Entry, argv: Args<'_>, ticks: u64, reply_bytes: usize) {
+        if entry.is(flag::SKIP_SLOWLOG) {
+            return;
+        }
+        let (kind, value) = if ticks > self.thresholds.slow_ticks {
+            (LogKind::Slow, clock::ticks_to_us(ticks) as i64)
+        } else {
+            (LogKind::LargeReply, reply_bytes as i64)
+        };
+        self.slow = Some(Box::new(SlowCall::new(kind, self.now_ms / 1000, value, argv)));
+    }
+
+    /// Puts a slow call of a client of this core into its log.
+    pub fn log_slow(&mut self, mut call: Box<SlowCall>, session: Option<&crate::connection::session::Session>) {
+        if let Some(session) = session {
+            call.peer = session.peer.clone();
+            call.name = session.name.clone();
+        }
+        let watch = &self.config.watch;
+        let len_max = match call.kind {
+            LogKind::Slow => watch.commandlog_slow_execution_max_len,
+            LogKind::LargeRequest => watch.commandlog_large_request_max_len,
+            LogKind::LargeReply => watch.commandlog_large_reply_max_len,
+        };
+        self.logs[call.kind as usize].add(*call, usize::try_from(len_max).unwrap_or(0));
+    }
+}

@@ -1,0 +1,65 @@
+//! Asking all cores: sending the question, taking the reports in, finishing.
+
+use super::Center;
+use super::assembly::Assembly;
+use super::message::Message;
+use super::query::{Finish, Gather, Question, Report};
+use crate::connection::session::Session;
+use crate::runtime::ConnId;
+use shards::reply::{Reply, Resp};
+
+impl Center {
+    /// Asks every core, this one included; `finish` writes the reply when all have reported.
+    pub fn gather(
+        &mut self,
+        conn: ConnId,
+        ticket: u64,
+        question: Question,
+        finish: Finish,
+        assembly: Option<Assembly>,
+    ) {
+        let id = self.next_gather;
+        self.next_gather += 1;
+        let reports = (0..self.cores).map(|_| None).collect();
+        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, assembly });
+        for core in 0..self.cores {
+            self.send(core, Message::Ask { gather: id, question: question.clone() });
+        }
+    }
+
+    /// A core has reported.
+    pub fn on_reported(&mut self, from: usize, id: u64, report: Report) {
+        let gather = self.gathers.get_mut(&id).expect("cores report to open gatherings");
+        gather.reports[from] = Some(report);
+        gather.missing -= 1;
+        if gather.missing > 0 {
+            return;
+        }
+        let gather = self.gathers.remove(&id).expect("found above");
+        let reports: Vec<Report> = gather.reports.into_iter().map(|r| r.expect("all have reported")).collect();
+        let Some(mut connection) = self.clients.take(gather.conn) else {
+            // The client is gone; what was done in its name (WATCH) must still be undone.
+            let mut nobody = Session::new(0, self.now_ms, false);
+            (gather.finish)(self, &mut nobody, reports, &mut Reply::new(&mut Vec::new(), Resp::V2));
+            return self.unwatch_all(&mut nobody);
+        };
+        let resp = connection.session.resp;
+        match gather.assembly {
+            Some(mut assembly) => {
+                let mut reply = Reply::new(&mut assembly.out, resp);
+                (gather.finish)(self, &mut connection.session, reports, &mut reply);
+                self.assemble(&mut connection, assembly);
+            }
+            None => {
+                let mut out = Vec::new();
+                let mut reply = Reply::new(&mut out, resp);
+                (gather.finish)(self, &mut connection.session, reports, &mut reply);
+                if out.first() == Some(&b'-') {
+                    self.stats.count_error(&out);
+                }
+                self.end_stall(gather.conn, &mut connection, gather.ticket, &out);
+            }
+        }
+        self.clients.put(gather.conn, connection);
+    }
+}

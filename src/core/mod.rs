@@ -1,0 +1,270 @@
+//! One per CPU: the loop that ties the rooms together.
+//!
+//! A core owns a shard, its clients' connections and its end of the mesh. Its life is turns: completions in, messages in,
+//! requests run, house-keeping, everything flushed out ([`turn`]). Nothing in a turn waits.
+//!
+//! [`Center`] is all of a core but its sockets: what happens in it is decided by what goes in, so the simulator can run
+//! whole cores. [`turn::Core`] puts it on an [`crate::runtime::Io`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `turn.rs` | the loop: events and messages in, sends and batches out |
+//! | `serve.rs` | a connection's bytes to requests to routes |
+//! | `call.rs` | the only caller of `Shard::execute` |
+//! | `commit.rs` | THE TAP: what a call did, for those who must know |
+//! | `owner.rs` | this shard's side of other cores' calls and transactions |
+//! | `multi.rs`, `assembly.rs` | MULTI, EXEC, and putting EXEC's reply together |
+//! | `query.rs`, `gather.rs` | asking all cores |
+//! | `clients.rs` | the table of connections: coming, going, limits |
+//! | `message.rs` | what cores say to each other |
+//! | `shared.rs` | the few things cores share |
+
+pub mod assembly;
+pub mod call;
+pub mod clients;
+pub mod commit;
+pub mod gather;
+pub mod message;
+pub mod multi;
+pub mod owner;
+pub mod query;
+pub mod serve;
+pub mod shared;
+pub mod turn;
+
+use crate::config::choices::MaxmemoryPolicy;
+use crate::config::{Config, Reader};
+use crate::coordinator::messages::{Answer, Request};
+use crate::coordinator::transaction::Coordinator;
+use crate::mesh::Endpoint;
+use crate::runtime::ConnId;
+use crate::stats::Stats;
+use crate::stats::slowlog::{CallLog, SlowCall};
+use clients::Clients;
+use message::Message;
+use owner::Waiting;
+use query::Gather;
+use shards::args::Span;
+use shards::shard::Shard;
+use shards::txn::locks::TxId;
+use shared::Shared;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// The client a transaction is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Its connection.
+    pub conn: ConnId,
+    /// Where the reply belongs.
+    pub ticket: u64,
+    /// It is an EXEC, whose replies are an array.
+    pub exec: bool,
+}
+
+/// What a core wants of its sockets; carried out at the end of the turn.
+#[derive(Debug)]
+pub enum Action {
+    /// Close.
+    Close(ConnId),
+    /// Take no more input until `Resume`.
+    Pause(ConnId),
+    /// Take input again.
+    Resume(ConnId),
+    /// Take over a connection handed to this core.
+    Adopt {
+        /// The socket.
+        fd: std::os::fd::OwnedFd,
+        /// It came through a unix socket.
+        unix: bool,
+    },
+}
+
+/// Numbers of the configuration that every call looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    /// Ticks above which a call is slow; `u64::MAX`: never.
+    pub slow_ticks: u64,
+    /// Bytes above which a reply is large.
+    pub reply_bytes: u64,
+    /// Bytes above which a request is large.
+    pub request_bytes: u64,
+}
+
+/// All of a core but its sockets.
+pub struct Center {
+    /// Number of this core and its shard.
+    pub id: usize,
+    /// Number of cores.
+    pub cores: usize,
+    /// The shard.
+    pub shard: Shard,
+    /// Its clients.
+    pub clients: Clients,
+    /// Its end of the mesh.
+    pub mesh: Endpoint<Message>,
+    /// What cores share.
+    pub shared: Arc<Shared>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    reader: Reader,
+    /// Counters.
+    pub stats: Stats,
+    /// SLOWLOG and COMMANDLOG, by kind.
+    pub logs: [CallLog; 3],
+    /// Time of this turn, unix milliseconds.
+    pub now_ms: i64,
+    /// Thresholds of the call logs.
+    pub thresholds: Thresholds,
+    /// Clients may not run commands (CLIENT PAUSE) until then; writes only if `.1`.
+    pub paused: Option<(i64, bool)>,
+    coordinator: Coordinator<Client>,
+    gathers: HashMap<u64, Gather>,
+    next_gather: u64,
+    waiting: HashMap<TxId, Waiting>,
+    /// Batches of this turn, by core.
+    calls_out: Vec<Vec<u8>>,
+    replies_out: Vec<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+    loopback: VecDeque<Message>,
+    actions: Vec<Action>,
+    /// Connections whose stall ended: their input goes on.
+    ready: Vec<ConnId>,
+    /// Transactions that had nothing to lock.
+    finished_early: Vec<crate::coordinator::transaction::Finished<Client>>,
+    /// Connections with output.
+    dirty: Vec<ConnId>,
+    /// A call of this moment that belongs into a log.
+    slow: Option<Box<SlowCall>>,
+    /// Scratch space, empty between uses.
+    batch: serve::Batch,
+    spans: Vec<Span>,
+    key_indexes: Vec<usize>,
+    scratch: Vec<u8>,
+    /// The core is to end its loop.
+    pub stopping: bool,
+    rng: shards::stdx::prng::Prng,
+}
+
+impl Center {
+    /// A core's center.
+    pub fn new(id: usize, seed: u64, mesh: Endpoint<Message>, shared: Arc<Shared>) -> Center {
+        let reader = shared.reader();
+        let config = Arc::clone(reader.config());
+        let cores = mesh.cores();
+        let databases = usize::try_from(config.general.databases).unwrap_or(16);
+        let mut center = Center {
+            id,
+            cores,
+            shard: Shard::new(id, cores, databases, seed),
+            clients: Clients::default(),
+            mesh,
+            shared,
+            config,
+            reader,
+            stats: Stats::default(),
+            logs: Default::default(),
+            now_ms: crate::stats::clock::unix_ms(),
+            thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
+            paused: None,
+            coordinator: Coordinator::new(cores),
+            gathers: HashMap::new(),
+            next_gather: 0,
+            waiting: HashMap::new(),
+            calls_out: vec![Vec::new(); cores],
+            replies_out: vec![Vec::new(); cores],
+            spare: Vec::new(),
+            loopback: VecDeque::new(),
+            actions: Vec::new(),
+            ready: Vec::new(),
+            finished_early: Vec::new(),
+            dirty: Vec::new(),
+            slow: None,
+            batch: serve::Batch::default(),
+            spans: Vec::new(),
+            key_indexes: Vec::new(),
+            scratch: Vec::new(),
+            stopping: false,
+            rng: shards::stdx::prng::Prng::new(seed ^ 0x5eed),
+        };
+        center.apply_config();
+        center
+    }
+
+    /// Takes the newest configuration if there is a newer one.
+    pub fn refresh_config(&mut self) {
+        if self.reader.refresh() {
+            self.config = Arc::clone(self.reader.config());
+            self.apply_config();
+        }
+    }
+
+    fn apply_config(&mut self) {
+        let c = &self.config;
+        let threshold = |n: i64| u64::try_from(n).unwrap_or(u64::MAX);
+        let slow_us = threshold(c.watch.commandlog_execution_slower_than);
+        self.thresholds = Thresholds {
+            slow_ticks: if slow_us == u64::MAX {
+                u64::MAX
+            } else {
+                (slow_us as f64 * crate::stats::clock::ticks_per_us()) as u64
+            },
+            reply_bytes: threshold(c.watch.commandlog_reply_larger_than),
+            request_bytes: threshold(c.watch.commandlog_request_larger_than),
+        };
+        let limits = shards::exec::Limits {
+            string_bytes_max: usize::try_from(c.clients.proto_max_bulk_len).unwrap_or(usize::MAX),
+            lazy_user_del: c.lazyfree.lazyfree_lazy_user_del,
+            lazy_user_flush: c.lazyfree.lazyfree_lazy_user_flush,
+        };
+        self.shard.set_limits(limits);
+        self.shard.keyspace.access = shards::keyspace::access::AccessPolicy {
+            lfu: matches!(c.memory.maxmemory_policy, MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu),
+            log_factor: u32::try_from(c.memory.lfu_log_factor).unwrap_or(u32::MAX),
+            decay_minutes: u32::try_from(c.memory.lfu_decay_time).unwrap_or(u32::MAX),
+        };
+    }
+
+    /// Sends a message to a core, this one included; behind what was batched for it.
+    pub fn send(&mut self, core: usize, message: Message) {
+        if core == self.id {
+            self.loopback.push_back(message);
+            return;
+        }
+        self.post_batches(core);
+        self.mesh.post(core, message);
+    }
+
+    fn request(&mut self, core: usize, request: Request) {
+        self.send(core, Message::Request(Box::new(request)));
+    }
+
+    fn answer(&mut self, core: usize, answer: Answer) {
+        self.send(core, Message::Answer(Box::new(answer)));
+    }
+
+    /// Hands this turn's batches for a core to the mesh.
+    fn post_batches(&mut self, core: usize) {
+        if !self.calls_out[core].is_empty() {
+            let next = self.spare.pop().unwrap_or_default();
+            let batch = std::mem::replace(&mut self.calls_out[core], next);
+            self.mesh.post(core, Message::Calls(batch));
+        }
+        if !self.replies_out[core].is_empty() {
+            let next = self.spare.pop().unwrap_or_default();
+            let batch = std::mem::replace(&mut self.replies_out[core], next);
+            self.mesh.post(core, Message::Replies(batch));
+        }
+    }
+
+    /// Keeps an empty buffer for a later batch, unless it is huge or there are plenty.
+    fn recycle(&mut self, mut buffer: Vec<u8>) {
+        /// Buffers kept, and the size from which one is given back.
+        const KEEP: usize = 32;
+        const KEEP_BYTES: usize = 256 << 10;
+        if self.spare.len() < KEEP && buffer.capacity() <= KEEP_BYTES {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+}

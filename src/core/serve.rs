@@ -1,0 +1,470 @@
+//! From a connection's bytes to requests, through the gates, to where they run.
+//!
+//! Requests that arrived together are looked at together first: up to [`BATCH`] are parsed, their keys hashed and the
+//! table's cache lines requested; then they run one after the other. Without that every look-up in a large keyspace
+//! waits for memory; with it the waits overlap.
+//!
+//! A request that cannot be answered in this turn (its keys are on several shards, or it asks all cores) stalls its
+//! connection: what follows stays unread, so a client never overtakes itself. A request whose one shard is another
+//! core's does not stall; its reply takes its place in the line when it comes.
+
+use super::Center;
+use super::call::How;
+use super::message::{self, CallHeader};
+use crate::commands::{Flow, ServerExec};
+use crate::connection::session::{ReplyMode, Session};
+use crate::connection::{Connection, Ending, Stall};
+use crate::coordinator::plan::{self, Plan};
+use crate::dispatch::call::OwnedCall;
+use crate::dispatch::gates;
+use crate::dispatch::route::{self, Reach};
+use crate::dispatch::table::{Entry, Target, table};
+use crate::protocol::{Limits, Step};
+use crate::runtime::ConnId;
+use crate::stats::clock;
+use shards::args::{Args, Span};
+use shards::command::{Spread, flag};
+use shards::error::CommandError;
+use shards::reply::Reply;
+
+/// Requests looked at together: perf.md found 16 better than 64 for writes (whole leaves of 64 overflow the L1 cache).
+pub const BATCH: usize = 16;
+
+/// One parsed request: its spans in the batch's list, where it ends in the input, what it means.
+#[derive(Clone, Copy)]
+struct Parsed {
+    first: usize,
+    count: usize,
+    end: usize,
+    entry: Option<&'static Entry>,
+    hash: u64,
+}
+
+/// Requests parsed ahead.
+#[derive(Default)]
+pub struct Batch {
+    requests: Vec<Parsed>,
+    spans: Vec<Span>,
+}
+
+/// How a request left its connection.
+enum After {
+    /// The next may run.
+    Next,
+    /// Nothing more for now.
+    Stop,
+}
+
+impl Center {
+    /// Takes in bytes a client sent.
+    pub fn received(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(mut connection) = self.clients.take(conn) else { return };
+        connection.session.net_in += bytes.len() as u64;
+        connection.session.active_ms = self.now_ms;
+        self.stats.net_in += bytes.len() as u64;
+        if connection.ending != Ending::None {
+            // What comes after QUIT or an error is not read.
+        } else if connection.input.is_empty() && connection.may_read() {
+            let consumed = self.run_input(conn, &mut connection, bytes);
+            connection.input.extend_from_slice(&bytes[consumed..]);
+        } else {
+            connection.input.extend_from_slice(bytes);
+            self.run_buffered(conn, &mut connection);
+        }
+        self.after_service(conn, connection);
+    }
+
+    /// Goes on with the input of a connection whose stall has ended.
+    pub fn resume(&mut self, conn: ConnId) {
+        let Some(mut connection) = self.clients.take(conn) else { return };
+        self.run_buffered(conn, &mut connection);
+        self.after_service(conn, connection);
+    }
+
+    fn run_buffered(&mut self, conn: ConnId, connection: &mut Connection) {
+        if !connection.may_read() || connection.input.is_empty() {
+            return;
+        }
+        let mut input = std::mem::take(&mut connection.input);
+        let consumed = self.run_input(conn, connection, &input);
+        input.drain(..consumed);
+        connection.input = input;
+    }
+
+    fn after_service(&mut self, conn: ConnId, mut connection: Box<Connection>) {
+        if connection.ending == Ending::Now {
+            return self.farewell(conn, connection);
+        }
+        if connection.input.len() > self.input_limit(&connection.session) && connection.stall.is_none() {
+            self.stats.query_limit_closes += 1;
+            tracing::warn!("Closing client that reached max query buffer length: id={}", connection.session.id);
+            return self.farewell(conn, connection);
+        }
+        self.mark_dirty(conn, &mut connection);
+        self.clients.put(conn, connection);
+    }
+
+    fn parse_limits(&self, session: &Session) -> Limits {
+        let config = &self.config.clients;
+        Limits {
+            authenticated: session.authenticated,
+            primary: false,
+            bulk_bytes_max: u64::try_from(config.proto_max_bulk_len).unwrap_or(u64::MAX),
+            buffer_bytes_max: usize::try_from(config.client_query_buffer_limit).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn input_limit(&self, session: &Session) -> usize {
+        self.parse_limits(session).buffered_max()
+    }
+
+    /// Runs as many requests of `input` as there are; the number of bytes consumed.
+    fn run_input(&mut self, conn: ConnId, connection: &mut Connection, input: &[u8]) -> usize {
+        let mut at = 0;
+        let mut batch = std::mem::take(&mut self.batch);
+        while at < input.len() && connection.may_read() {
+            batch.requests.clear();
+            batch.spans.clear();
+            let limits = self.parse_limits(&connection.session);
+            let last = self.parse_ahead(connection, input, at, &limits, &mut batch);
+            if batch.requests.len() > 1 {
+                for parsed in &batch.requests {
+                    if parsed.hash != 0 {
+                        self.shard.keyspace.prefetch_leaf(connection.session.db, parsed.hash);
+                    }
+                }
+            }
+            let mut all = true;
+            for parsed in &batch.requests {
+                let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
+                let after = self.run_request(conn, connection, argv, parsed.entry);
+                at = parsed.end;
+                if matches!(after, After::Stop) || !connection.may_read() {
+                    all = false;
+                    break;
+                }
+            }
+            if !all {
+                // What was parsed ahead is parsed again when its time comes.
+                connection.parser = crate::protocol::Parser::new();
+                break;
+            }
+            match last {
+                Step::Request { .. } => {}
+                Step::Empty { end } => at += end,
+                Step::Inline { end } => {
+                    let parser = std::mem::take(&mut connection.parser);
+                    let argv = parser.inline();
+                    at += end;
+                    let entry = table().resolve(argv).ok();
+                    self.run_request(conn, connection, argv, entry);
+                    connection.parser = parser;
+                }
+                Step::Incomplete { need } => {
+                    if need > input.len() {
+                        connection.input.reserve(need.min(RESERVE_MAX));
+                    }
+                    break;
+                }
+                Step::Error(error) => {
+                    tracing::debug!("Protocol error ({}) from client: id={}", error.log_text(), connection.session.id);
+                    connection.replies.write(|out| error.write_reply(out));
+                    self.stats.error_replies += 1;
+                    Center::end_after_replies(connection);
+                    at = input.len();
+                    break;
+                }
+            }
+        }
+        self.batch = batch;
+        at
+    }
+
+    /// Parses up to [`BATCH`] requests from `at` on; the step that ended it (`Request`: the batch is full), its lengths
+    /// counted from the end of the last request.
+    fn parse_ahead(
+        &mut self,
+        connection: &mut Connection,
+        input: &[u8],
+        at: usize,
+        limits: &Limits,
+        batch: &mut Batch,
+    ) -> Step {
+        let mut at = at;
+        // Before it has authenticated every request may change the limits.
+        let most = if connection.session.authenticated { BATCH } else { 1 };
+        loop {
+            let first = batch.spans.len();
+            let step = connection.parser.step(&input[at..], limits, &mut batch.spans);
+            let Step::Request { end } = step else { return step };
+            for span in &mut batch.spans[first..] {
+                span.start += at as u32;
+            }
+            at += end;
+            let count = batch.spans.len() - first;
+            let argv = Args::new(input, &batch.spans[first..]);
+            let entry = table().resolve(argv).ok();
+            let mut hash = 0;
+            if let Some(key_at) = entry.and_then(|e| e.single_key).map(usize::from).filter(|k| *k < count) {
+                let key = argv.get(key_at);
+                if self.cores == 1 || self.shard.keyspace.owns(key) {
+                    hash = self.shard.keyspace.prefetch_bucket(connection.session.db, key);
+                }
+            }
+            batch.requests.push(Parsed { first, count, end: at, entry, hash });
+            if batch.requests.len() == most {
+                return step;
+            }
+        }
+    }
+
+    /// Runs one request: gates, MULTI queue, route.
+    fn run_request(
+        &mut self,
+        conn: ConnId,
+        connection: &mut Connection,
+        argv: Args<'_>,
+        entry: Option<&'static Entry>,
+    ) -> After {
+        if crate::protocol::is_cross_protocol(argv.get(0)) {
+            tracing::warn!("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Ringkey. Connection from {} aborted.", connection.session.peer);
+            connection.ending = Ending::Now;
+            return After::Stop;
+        }
+        if self.held_by_pause(connection, entry) {
+            connection.stall = Some(Stall::Paused);
+            return After::Stop;
+        }
+        let mode = connection.session.reply_mode;
+        let after = self.run_admitted(conn, connection, argv, entry);
+        if mode != ReplyMode::On {
+            connection.session.reply_mode = match (mode, connection.session.reply_mode) {
+                (ReplyMode::Skip, ReplyMode::Skip) => ReplyMode::On,
+                (_, now) => now,
+            };
+        }
+        if connection.session.reply_mode == ReplyMode::SkipNext {
+            connection.session.reply_mode = ReplyMode::Skip;
+        }
+        after
+    }
+
+    fn run_admitted(
+        &mut self,
+        conn: ConnId,
+        connection: &mut Connection,
+        argv: Args<'_>,
+        entry: Option<&'static Entry>,
+    ) -> After {
+        let session = &mut connection.session;
+        session.commands += 1;
+        let entry = match gates::admit(entry, argv, session, &self.config) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.refuse(connection, entry, &error);
+                return After::Next;
+            }
+        };
+        session.last = Some(entry);
+        if session.multi.is_some() && !gates::runs_inside_multi(entry) {
+            self.queue_in_multi(connection, entry, argv);
+            return After::Next;
+        }
+        match entry.target {
+            Target::Engine(_) => self.run_engine(conn, connection, entry, argv),
+            Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),
+        }
+    }
+
+    /// Answers an error before the command ran; breaks a MULTI.
+    pub(super) fn refuse(&mut self, connection: &mut Connection, entry: Option<&'static Entry>, error: &CommandError) {
+        if let Some(entry) = entry {
+            self.stats.commands[entry.id as usize].rejected += 1;
+        }
+        if let Some(multi) = &mut connection.session.multi {
+            multi.broken = true;
+        }
+        self.reply_error(connection, error);
+    }
+
+    pub(super) fn reply_error(&mut self, connection: &mut Connection, error: &CommandError) {
+        let resp = connection.session.resp;
+        self.stats.count_error(format!("-{}\r\n", error.text()).as_bytes());
+        if connection.session.wants_reply() {
+            connection.replies.write(|out| Reply::new(out, resp).error(error.text()));
+        }
+    }
+
+    /// Runs a call of the engine wherever its keys are.
+    #[inline]
+    fn run_engine(
+        &mut self,
+        conn: ConnId,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        argv: Args<'_>,
+    ) -> After {
+        let owner = if self.cores == 1 {
+            Some(0)
+        } else {
+            match self.owner(entry, argv) {
+                Ok(owner) => owner,
+                Err(error) => {
+                    self.reply_error(connection, &error);
+                    return After::Next;
+                }
+            }
+        };
+        let session = &connection.session;
+        match owner {
+            Some(owner) if owner == self.id => {
+                let how = How { db: session.db, resp: session.resp, no_touch: session.no_touch };
+                if !self.shard.locks.is_empty() && !self.shard.locks.admits(&route::lock_set(entry, argv, how.db)) {
+                    let ticket = connection.replies.reserve(connection.session.wants_reply());
+                    self.park(OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
+                    return After::Next;
+                }
+                self.run_here(connection, entry, argv, how);
+                After::Next
+            }
+            Some(owner) => {
+                let (db, resp, no_touch) = (session.db, session.resp, session.no_touch);
+                let ticket = connection.replies.reserve(connection.session.wants_reply());
+                let header = CallHeader { entry, db, resp, no_touch, conn, ticket };
+                message::push_call(&mut self.calls_out[owner], &header, argv);
+                self.stats.hops += 1;
+                After::Next
+            }
+            None => {
+                let call = OwnedCall::new(entry, session.db, argv);
+                let plan = Plan::one(&call, self.place());
+                self.begin_transaction(conn, connection, vec![call], plan, false);
+                After::Stop
+            }
+        }
+    }
+
+    #[inline]
+    fn run_here(&mut self, connection: &mut Connection, entry: &'static Entry, argv: Args<'_>, how: How) {
+        if connection.session.wants_reply() {
+            connection.replies.write(|out| self.call(entry, argv, how, out));
+        } else {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            self.call(entry, argv, how, &mut scratch);
+            scratch.clear();
+            self.scratch = scratch;
+        }
+        self.commit();
+        if let Some(slow) = self.slow.take() {
+            self.log_slow(slow, Some(&connection.session));
+        }
+    }
+
+    /// The one shard a call must visit; `None` if several.
+    #[inline]
+    fn owner(&mut self, entry: &'static Entry, argv: Args<'_>) -> Result<Option<usize>, CommandError> {
+        if let Spread::Cursor(at) = entry.spread() {
+            return Ok(Some(plan::cursor_shard(argv, at, self.cores)));
+        }
+        let mut keys = std::mem::take(&mut self.key_indexes);
+        let reach = route::reach(entry, argv, self.cores, &mut keys);
+        self.key_indexes = keys;
+        Ok(match reach {
+            Ok(Reach::One(owner)) => Some(owner),
+            Ok(Reach::Many) => None,
+            Ok(Reach::Nowhere) if plan::visits_shards(entry) => None,
+            // A call whose keys cannot be told answers its own error, wherever it runs.
+            Ok(Reach::Nowhere) | Err(_) => Some(self.id),
+        })
+    }
+
+    pub(super) fn place(&mut self) -> plan::Place {
+        plan::Place { shards: self.cores, here: self.id, random: self.rng.next_u64() }
+    }
+
+    /// Runs one of the server's own commands.
+    fn run_server(
+        &mut self,
+        conn: ConnId,
+        connection: &mut Connection,
+        entry: &'static Entry,
+        run: crate::commands::ServerRun,
+        argv: Args<'_>,
+    ) -> After {
+        let mut out = std::mem::take(&mut self.scratch);
+        let resp = connection.session.resp;
+        let begin = clock::ticks();
+        let reply = Reply::new(&mut out, resp);
+        let mut exec =
+            ServerExec { argv, entry, conn, in_exec: false, session: &mut connection.session, center: self, reply };
+        let flow = run(&mut exec);
+        let ticks = clock::ticks().wrapping_sub(begin);
+        let failed = flow.is_err();
+        if let Err(error) = &flow {
+            out.clear();
+            Reply::new(&mut out, resp).error(error.text());
+        }
+        self.count(entry, ticks, failed, &out);
+        self.note_slow(entry, argv, ticks, out.len());
+        if connection.session.wants_reply() && !out.is_empty() {
+            connection.replies.write(|to| to.extend_from_slice(&out));
+        }
+        out.clear();
+        self.scratch = out;
+        if let Some(slow) = self.slow.take() {
+            self.log_slow(slow, Some(&connection.session));
+        }
+        self.follow(conn, connection, flow.unwrap_or(Flow::Done))
+    }
+
+    /// Does what a server command left to be done.
+    fn follow(&mut self, conn: ConnId, connection: &mut Connection, flow: Flow) -> After {
+        match flow {
+            Flow::Done => After::Next,
+            Flow::Gather { question, finish } => {
+                let ticket = connection.replies.reserve(connection.session.wants_reply());
+                connection.stall = Some(Stall::Working(ticket));
+                self.gather(conn, ticket, question, finish, None);
+                After::Stop
+            }
+            Flow::Exec => {
+                self.exec(conn, connection);
+                After::Stop
+            }
+            Flow::Watch(keys) => {
+                self.watch(conn, connection, keys);
+                After::Stop
+            }
+            Flow::Close => {
+                Center::end_after_replies(connection);
+                After::Stop
+            }
+            Flow::CloseNow => {
+                connection.ending = Ending::Now;
+                After::Stop
+            }
+        }
+    }
+
+    /// True if CLIENT PAUSE holds this command.
+    fn held_by_pause(&mut self, connection: &Connection, entry: Option<&'static Entry>) -> bool {
+        let Some((until_ms, writes_only)) = self.paused else { return false };
+        if self.now_ms >= until_ms {
+            self.paused = None;
+            return false;
+        }
+        let Some(entry) = entry else { return false };
+        if gates::passes_pause(entry) {
+            return false;
+        }
+        let writes_in_exec = || {
+            connection.session.multi.as_ref().is_some_and(|m| {
+                m.queue.iter().any(|c| c.entry.is(flag::WRITE | flag::MAY_REPLICATE))
+            }) && entry.full_name == "exec"
+        };
+        !writes_only || entry.is(flag::WRITE | flag::MAY_REPLICATE) || writes_in_exec()
+    }
+}
+
+/// Room made ahead for a big argument; the rest grows as it comes, so that announcing a gigabyte costs nothing.
+const RESERVE_MAX: usize = 1 << 20;

@@ -1,0 +1,76 @@
+//! The few things cores share: counters that must be unique, the configuration's owner, and the wish to stop.
+
+use crate::config::{Reader, Store};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// How the process is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// It goes on.
+    Running,
+    /// SHUTDOWN or a signal: in order.
+    Clean,
+}
+
+/// What cores share.
+pub struct Shared {
+    next_client: AtomicU64,
+    next_txid: AtomicU64,
+    /// Connections of all cores.
+    pub connections: AtomicUsize,
+    store: Mutex<Store>,
+    stop: AtomicBool,
+    /// When the process started, unix milliseconds.
+    pub started_ms: i64,
+    /// 40 hexadecimal digits, new with each start.
+    pub run_id: String,
+    /// The TCP port it listens on (the real one if 0 was asked for).
+    pub port: AtomicU64,
+}
+
+impl Shared {
+    /// For a process with this configuration.
+    pub fn new(store: Store, run_id: String) -> Shared {
+        Shared {
+            next_client: AtomicU64::new(1),
+            next_txid: AtomicU64::new(1),
+            connections: AtomicUsize::new(0),
+            store: Mutex::new(store),
+            stop: AtomicBool::new(false),
+            started_ms: crate::stats::clock::unix_ms(),
+            run_id,
+            port: AtomicU64::new(0),
+        }
+    }
+
+    /// A client's id.
+    pub fn client_id(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A transaction's id.
+    pub fn txid(&self) -> u64 {
+        self.next_txid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The configuration's owner, for CONFIG SET and REWRITE.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().expect("nobody panics with the configuration in hand")
+    }
+
+    /// A view of the configuration for a core.
+    pub fn reader(&self) -> Reader {
+        self.store().reader()
+    }
+
+    /// Asks all cores to stop; they look at every turn.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// True once somebody asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,448 @@
+//! The loop of a core: a turn takes in what has happened, does it, and flushes what came of it.
+//!
+//! ```text
+//! poll: completions -> bytes to connections        receive: messages of other cores
+//! ready connections go on     tick: expiry, lazy frees, idle clients
+//! flush: one send a connection, one batch a peer, wake-ups, closes
+//! ```
+//!
+//! One flush per connection and turn: replies of a pipeline leave in one send. A connection that still waits for other
+//! cores' replies to the same pipeline is not flushed piecemeal (its bytes wait for the rest, unless they are many): half
+//! the sends, half the wake-ups of the client.
+
+use super::message::{self, Message};
+use super::{Action, Center};
+use crate::connection::Ending;
+use crate::runtime::{Chunk, CloseReason, ConnId, Event, Io};
+use crate::stats::clock;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// Bytes from which replies are sent although older commands of the pipeline are still under way elsewhere.
+const SEND_EARLY_BYTES: usize = 16 << 10;
+/// A send buffer larger than this is not kept for reuse.
+const KEEP_SEND_BYTES: usize = 64 << 10;
+/// How often a core that has something to tend wakes without being asked.
+const TICK_MS: i64 = 100;
+/// Leaves an expiry round looks at, and how long a tick may go on with rounds (Valkey gives 25 % of a cycle at most).
+const EXPIRE_LEAVES: usize = 64;
+const TICK_BUDGET_US: u64 = 2_000;
+
+/// A core on its runtime.
+pub struct Core<I: Io> {
+    io: I,
+    /// Everything but the sockets.
+    pub center: Center,
+    events: Vec<Event>,
+    /// Listeners of this core: true for unix sockets.
+    unix_listeners: Vec<bool>,
+    /// Who gets the next connection.
+    next_core: usize,
+    next_tick_ms: i64,
+    tended_ms: i64,
+    spin: Spin,
+    spare: Vec<Vec<u8>>,
+    accept_warned: bool,
+}
+
+/// How long to look for work before sleeping.
+#[derive(Debug, Default)]
+struct Spin {
+    /// Recent share of spins that found work, in 1/256.
+    success: u32,
+    /// Turns since it last spun without being sure.
+    since_probe: u32,
+}
+
+impl Spin {
+    /// The longest useful spin: about what falling asleep and being woken costs (perf.md: 20 us halves the latency of few
+    /// connections).
+    const LIMIT: Duration = Duration::from_micros(20);
+
+    /// How long to spin now under the directive `spin-us` (-1: adaptive).
+    fn limit(&mut self, directive: i64) -> Duration {
+        match u64::try_from(directive) {
+            Ok(us) => Duration::from_micros(us),
+            Err(_) if self.success >= 128 => Spin::LIMIT,
+            Err(_) => {
+                // Now and then it tries, so that it learns when traffic changes.
+                self.since_probe += 1;
+                if self.since_probe < 32 {
+                    return Duration::ZERO;
+                }
+                self.since_probe = 0;
+                Spin::LIMIT
+            }
+        }
+    }
+
+    fn learn(&mut self, found: bool) {
+        self.success = self.success - self.success / 8 + if found { 32 } else { 0 };
+    }
+}
+
+impl<I: Io> Core<I> {
+    /// A core; `listeners` are its listening sockets, with whether each is a unix socket.
+    pub fn new(mut io: I, center: Center, listeners: Vec<(OwnedFd, bool)>) -> Core<I> {
+        let mut unix_listeners = Vec::new();
+        for (i, (fd, unix)) in listeners.into_iter().enumerate() {
+            io.listen(i, fd);
+            unix_listeners.push(unix);
+        }
+        let next_core = center.id;
+        Core {
+            io,
+            center,
+            events: Vec::new(),
+            unix_listeners,
+            next_core,
+            next_tick_ms: 0,
+            tended_ms: 0,
+            spin: Spin::default(),
+            spare: Vec::new(),
+            accept_warned: false,
+        }
+    }
+
+    /// Runs until the process is to stop.
+    pub fn run(&mut self) {
+        while !self.center.stopping {
+            let worked = self.turn();
+            if self.center.stopping {
+                break;
+            }
+            if self.center.cores > 1 && worked || !self.center.ready.is_empty() {
+                self.io.submit();
+                continue;
+            }
+            self.rest();
+        }
+        self.end();
+    }
+
+    /// Waits for something to do.
+    fn rest(&mut self) {
+        let limit = self.spin.limit(self.center.config.ringkey.spin_us);
+        if !limit.is_zero() {
+            self.io.submit();
+            let mesh = &self.center.mesh;
+            let found = self.io.spin(limit, &mut || mesh.has_inbound());
+            self.spin.learn(found);
+            if found {
+                return;
+            }
+        }
+        if self.center.mesh.prepare_sleep() {
+            self.io.wait(self.wait_limit());
+            self.center.mesh.finish_sleep();
+        } else {
+            self.io.submit();
+        }
+    }
+
+    /// How long it may sleep: for ever, if there is nothing to tend.
+    fn wait_limit(&self) -> Option<Duration> {
+        let keyspace = &self.center.shard.keyspace;
+        let expiring = (0..keyspace.databases()).any(|db| keyspace.table(db as u32).expires_len() > 0);
+        let soon = expiring || keyspace.pending_frees() > 0 || self.center.paused.is_some();
+        match (soon, self.center.clients.is_empty()) {
+            (true, _) => Some(Duration::from_millis(TICK_MS as u64)),
+            (false, false) => Some(Duration::from_secs(1)),
+            (false, true) => None,
+        }
+    }
+
+    /// One turn; true if there was something to do.
+    pub fn turn(&mut self) -> bool {
+        self.center.now_ms = clock::unix_ms();
+        self.center.refresh_config();
+        if self.center.shared.is_stopping() {
+            self.center.stopping = true;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        self.io.poll(&mut events);
+        let mut worked = !events.is_empty();
+        for event in events.drain(..) {
+            self.on_event(event);
+        }
+        self.events = events;
+        worked |= self.take_messages();
+        self.center.go_on();
+        self.tick();
+        self.flush();
+        self.center.stats.turns += u64::from(worked);
+        worked
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Received { conn, chunk } => self.on_received(conn, chunk),
+            Event::Sent { conn, buffer, result } => self.on_sent(conn, buffer, result),
+            Event::Closed { conn, reason } => self.on_closed(conn, reason),
+            Event::Accepted { listener, fd } => self.on_accepted(fd, self.unix_listeners[listener]),
+            Event::AcceptPaused { errno, .. } => {
+                if !std::mem::replace(&mut self.accept_warned, true) {
+                    let why = std::io::Error::from_raw_os_error(errno);
+                    tracing::warn!("Accepting client connections: {why}; accepting goes on when it can");
+                }
+            }
+            Event::Woken => {}
+            Event::Filled { conn, buffer, .. } => self.center.received(conn, &buffer),
+            Event::FileDone { .. } => unreachable!("nobody writes files on this ring yet"),
+        }
+    }
+
+    fn on_received(&mut self, conn: ConnId, chunk: Chunk) {
+        self.center.received(conn, self.io.bytes(&chunk));
+        self.io.release(chunk);
+    }
+
+    fn on_sent(&mut self, conn: ConnId, mut buffer: Vec<u8>, result: Result<(), i32>) {
+        if let Some(connection) = self.center.clients.get_mut(conn) {
+            connection.sending_bytes = 0;
+            if result.is_ok() {
+                connection.session.net_out += buffer.len() as u64;
+                self.center.stats.net_out += buffer.len() as u64;
+                let more = connection.replies.ready_bytes() > 0 || connection.ending != Ending::None;
+                if more && !connection.dirty {
+                    connection.dirty = true;
+                    self.center.dirty.push(conn);
+                }
+            }
+        }
+        if result.is_err() {
+            self.center.close(conn);
+        }
+        if buffer.capacity() <= KEEP_SEND_BYTES && self.spare.len() < 1024 {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    fn on_closed(&mut self, conn: ConnId, reason: CloseReason) {
+        if let CloseReason::Error(errno) = reason {
+            tracing::debug!("Reading from client: {}", std::io::Error::from_raw_os_error(errno));
+        }
+        // Valkey closes at end of file, whatever is still to be answered.
+        self.center.close(conn);
+    }
+
+    /// Spreads connections over the cores, one after the other.
+    fn on_accepted(&mut self, fd: OwnedFd, unix: bool) {
+        self.accept_warned = false;
+        let core = self.next_core;
+        self.next_core = (core + 1) % self.center.cores;
+        if core == self.center.id {
+            self.adopt(fd, unix);
+        } else {
+            self.center.send(core, Message::Adopt { fd, unix });
+        }
+    }
+
+    fn adopt(&mut self, fd: OwnedFd, unix: bool) {
+        use std::os::fd::AsFd;
+        if !unix {
+            let keepalive = u32::try_from(self.center.config.network.tcp_keepalive).unwrap_or(0);
+            // A socket that refuses options is about to fail anyway, and says so by its next event.
+            let _ = crate::runtime::listen::set_nodelay(fd.as_fd());
+            let _ = crate::runtime::listen::set_keepalive(fd.as_fd(), keepalive);
+        }
+        let conn = self.io.adopt(fd);
+        let ends = self.io.addresses(conn);
+        if let Err(text) = self.center.welcome(conn, &ends, unix, self.io.fd_number(conn)) {
+            self.io.send(conn, text.to_vec());
+            self.io.shutdown_write(conn);
+            self.io.close(conn);
+        }
+    }
+
+    fn take_messages(&mut self) -> bool {
+        let mut worked = false;
+        while let Some((from, message)) = self.center.mesh.receive_one() {
+            worked = true;
+            self.center.on_message(from, message);
+        }
+        worked
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.center.now_ms;
+        if now_ms < self.next_tick_ms {
+            return;
+        }
+        self.next_tick_ms = now_ms + TICK_MS;
+        let begin = clock::ticks();
+        while self.center.shard.tick(now_ms, EXPIRE_LEAVES)
+            && clock::ticks_to_us(clock::ticks().wrapping_sub(begin)) < TICK_BUDGET_US
+        {}
+        self.center.commit();
+        if now_ms - self.tended_ms >= 1000 {
+            self.tended_ms = now_ms;
+            self.center.tend_clients();
+        }
+        self.center.end_pause_if_due();
+    }
+
+    /// Sends what the turn made: replies, batches, wake-ups; carries out what it wants of sockets.
+    fn flush(&mut self) {
+        let mut dirty = std::mem::take(&mut self.center.dirty);
+        for conn in dirty.drain(..) {
+            self.flush_connection(conn);
+        }
+        if self.center.dirty.is_empty() {
+            self.center.dirty = dirty;
+        }
+        self.act();
+        if self.center.cores > 1 {
+            for core in 0..self.center.cores {
+                self.center.post_batches(core);
+            }
+            let io = &mut self.io;
+            self.center.mesh.flush(&mut |core| io.wake(core));
+        }
+    }
+
+    fn flush_connection(&mut self, conn: ConnId) {
+        let Some(connection) = self.center.clients.get_mut(conn) else { return };
+        connection.dirty = false;
+        if self.io.is_sending(conn) {
+            return self.check_output(conn);
+        }
+        let ready = connection.replies.ready_bytes();
+        let complete = connection.replies.is_complete() || connection.stall.is_some() || ready > SEND_EARLY_BYTES;
+        if ready > 0 && complete {
+            let buffer = connection.replies.take(self.spare.pop().unwrap_or_default());
+            connection.sending_bytes = buffer.len();
+            self.io.send(conn, buffer);
+            return self.check_output(conn);
+        }
+        if ready == 0 && connection.ending == Ending::AfterReplies && connection.replies.is_complete() {
+            self.center.close(conn);
+        }
+    }
+
+    /// Closes a client whose unread output passes its limit; makes one that reads too slowly wait.
+    fn check_output(&mut self, conn: ConnId) {
+        let Some(mut connection) = self.center.clients.take(conn) else { return };
+        if connection.output_bytes() > KEEP_SEND_BYTES && self.center.over_output_limit(&mut connection) {
+            tracing::warn!(
+                "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                connection.session.id,
+                connection.session.peer
+            );
+            self.center.stats.output_limit_closes += 1;
+            return self.center.farewell(conn, connection);
+        }
+        self.center.clients.put(conn, connection);
+    }
+
+    fn act(&mut self) {
+        while !self.center.actions.is_empty() {
+            for action in std::mem::take(&mut self.center.actions) {
+                match action {
+                    Action::Close(conn) => self.io.close(conn),
+                    Action::Pause(conn) => self.io.pause_receive(conn),
+                    Action::Resume(conn) => self.io.resume_receive(conn),
+                    Action::Adopt { fd, unix } => self.adopt(fd, unix),
+                }
+            }
+        }
+    }
+
+    /// The end: what can be sent is sent, then everything closes.
+    fn end(&mut self) {
+        /// Turns given to the last replies.
+        const LAST_TURNS: usize = 50;
+        for listener in 0..self.unix_listeners.len() {
+            self.io.stop_listening(listener);
+        }
+        for _ in 0..LAST_TURNS {
+            self.turn();
+            self.io.wait(Some(Duration::from_millis(1)));
+            let busy = self.center.clients.iter().any(|(_, c)| c.output_bytes() > 0);
+            if !busy {
+                break;
+            }
+        }
+    }
+}
+
+impl Center {
+    /// A message of another core, or of this one to itself.
+    pub fn on_message(&mut self, from: usize, message: Message) {
+        match message {
+            Message::Calls(batch) => self.run_calls(from, batch),
+            Message::Replies(batch) => self.take_replies(batch),
+            Message::Adopt { fd, unix } => self.actions.push(Action::Adopt { fd, unix }),
+            Message::Request(request) => self.on_request(from, *request),
+            Message::Answer(answer) => self.on_answer(from, *answer),
+            Message::Ask { gather, question } => {
+                let report = question(self);
+                self.send(from, Message::Reported { gather, report });
+            }
+            Message::Reported { gather, report } => self.on_reported(from, gather, report),
+            Message::Tell(tell) => {
+                tell(self);
+            }
+            Message::Slow { conn, call } => {
+                let Some(connection) = self.clients.take(conn) else { return self.log_slow(call, None) };
+                self.log_slow(call, Some(&connection.session));
+                self.clients.put(conn, connection);
+            }
+            Message::Stop => self.stopping = true,
+        }
+    }
+
+    fn take_replies(&mut self, batch: Vec<u8>) {
+        let mut at = 0;
+        while at < batch.len() {
+            let (conn, ticket, bytes, next) = message::read_reply(&batch, at);
+            at = next;
+            // A client that is gone wants no reply.
+            let Some(connection) = self.clients.get_mut(conn) else { continue };
+            connection.replies.fill(ticket, bytes);
+            if !connection.dirty {
+                connection.dirty = true;
+                self.dirty.push(conn);
+            }
+        }
+        self.recycle(batch);
+    }
+
+    /// Messages to itself, transactions without locks, and connections whose stall has ended, until none is left.
+    pub fn go_on(&mut self) {
+        loop {
+            if let Some(message) = self.loopback.pop_front() {
+                self.on_message(self.id, message);
+            } else if let Some(finished) = self.finished_early.pop() {
+                self.on_finished(finished);
+            } else if let Some(conn) = self.ready.pop() {
+                self.resume(conn);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Wakes the clients CLIENT PAUSE held once it is over.
+    pub fn end_pause_if_due(&mut self) {
+        if self.paused.is_some_and(|(until_ms, _)| self.now_ms >= until_ms) {
+            self.end_pause();
+        }
+    }
+
+    /// Ends CLIENT PAUSE.
+    pub fn end_pause(&mut self) {
+        self.paused = None;
+        let held: Vec<ConnId> = self
+            .clients
+            .iter_mut()
+            .filter(|(_, c)| c.stall == Some(crate::connection::Stall::Paused))
+            .map(|(id, c)| {
+                c.stall = None;
+                id
+            })
+            .collect();
+        self.ready.extend(held);
+    }
+}

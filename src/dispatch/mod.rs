@@ -1,0 +1,13 @@
+//! From a request to what runs it: the table of all commands, the gates a call must pass, the way to its shard.
+//!
+//! | file | what |
+//! |---|---|
+//! | `table.rs` | every command and subcommand under its name |
+//! | `call.rs` | a call that must wait or travel |
+//! | `gates.rs` | the ordered list of admission checks |
+//! | `route.rs` | which shards a call's keys are on |
+
+pub mod call;
+pub mod gates;
+pub mod route;
+pub mod table;

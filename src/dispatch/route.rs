@@ -1,0 +1,55 @@
+//! Which shards a call's keys are on, and what it would lock there.
+
+use crate::dispatch::table::Entry;
+use shards::args::Args;
+use shards::command::flag;
+use shards::error::CommandError;
+use shards::keyspace::slots::key_owner;
+use shards::txn::locks::{LockSet, Mode, fingerprint};
+
+/// Where a call must go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// No key: any shard will do.
+    Nowhere,
+    /// One shard has all keys.
+    One(usize),
+    /// Several shards.
+    Many,
+}
+
+/// Finds where a call must go; fills `keys` with the indexes of its keys.
+#[inline]
+pub fn reach(entry: &Entry, argv: Args<'_>, shards: usize, keys: &mut Vec<usize>) -> Result<Reach, CommandError> {
+    keys.clear();
+    if let Some(at) = entry.single_key {
+        return Ok(Reach::One(key_owner(argv.get(at as usize), shards)));
+    }
+    entry.key_indexes(argv, keys)?;
+    let mut owners = keys.iter().map(|at| key_owner(argv.get(*at), shards));
+    let Some(first) = owners.next() else { return Ok(Reach::Nowhere) };
+    Ok(if owners.all(|owner| owner == first) { Reach::One(first) } else { Reach::Many })
+}
+
+/// The mode in which a call holds its keys: shared if it only reads.
+pub fn mode(entry: &Entry) -> Mode {
+    if entry.is(flag::WRITE | flag::MAY_REPLICATE) { Mode::Exclusive } else { Mode::Shared }
+}
+
+/// What a call that stays on one shard would lock there.
+pub fn lock_set(entry: &Entry, argv: Args<'_>, db: u32) -> LockSet {
+    let mut set = LockSet::default();
+    let mode = mode(entry);
+    if let Some(at) = entry.single_key {
+        set.add(fingerprint(db, argv.get(at as usize)), mode);
+        return set;
+    }
+    let mut keys = Vec::new();
+    if entry.key_indexes(argv, &mut keys).is_err() || keys.is_empty() {
+        return LockSet::whole(mode);
+    }
+    for at in keys {
+        set.add(fingerprint(db, argv.get(at)), mode);
+    }
+    set
+}

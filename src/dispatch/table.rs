@@ -1,0 +1,295 @@
+//! The table of all commands: the engine's rows and the server's, under their names.
+//!
+//! Built once at start, read by every core. A name of up to eight bytes, which is every hot command, is one 64-bit
+//! word; finding it is a multiplication and a comparison. What routing asks of a row at each call (its only key, whether
+//! it writes) is worked out here once.
+
+use crate::commands::{self, ServerCommand};
+use shards::args::Args;
+use shards::command::{Command, Spread, flag};
+use shards::error::{CommandError, shown};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// What runs a command.
+#[derive(Clone, Copy)]
+pub enum Target {
+    /// A shard.
+    Engine(&'static Command),
+    /// The server itself.
+    Server(&'static ServerCommand),
+}
+
+/// One command or subcommand.
+pub struct Entry {
+    /// Its number: the index of statistics, the name in messages between cores.
+    pub id: u16,
+    /// Its parent's number, for subcommands.
+    pub parent: Option<u16>,
+    /// Its name with its parent's: `get`, `config|get`.
+    pub full_name: &'static str,
+    /// What runs it.
+    pub target: Target,
+    /// Bits of [`flag`].
+    pub flags: u32,
+    /// The argument that is its only key, if the row says so outright.
+    pub single_key: Option<u8>,
+    /// Arity as in the row.
+    pub arity: i16,
+    /// Bits of ACL categories.
+    pub categories: u32,
+    /// Numbers of its subcommands, by name.
+    pub subcommands: Vec<(&'static str, u16)>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.full_name)
+    }
+}
+
+impl Entry {
+    /// True if it may be called with so many arguments.
+    #[inline]
+    pub fn arity_fits(&self, argc: usize) -> bool {
+        if self.arity > 0 { argc == self.arity as usize } else { argc >= self.arity.unsigned_abs() as usize }
+    }
+
+    /// True if it has this flag.
+    #[inline]
+    pub fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The engine's row, if the engine runs it.
+    #[inline]
+    pub fn engine(&self) -> Option<&'static Command> {
+        match self.target {
+            Target::Engine(row) => Some(row),
+            Target::Server(_) => None,
+        }
+    }
+
+    /// How it runs over several shards.
+    pub fn spread(&self) -> Spread {
+        match self.target {
+            Target::Engine(row) => row.spread,
+            Target::Server(row) => row.spread,
+        }
+    }
+
+    /// Appends the indexes of the arguments that are keys.
+    pub fn key_indexes(&self, argv: Args<'_>, found: &mut Vec<usize>) -> Result<(), CommandError> {
+        match self.target {
+            Target::Engine(row) => row.key_indexes(argv, found),
+            Target::Server(row) => row.key_indexes(argv, found),
+        }
+    }
+}
+
+/// All commands.
+pub struct Table {
+    entries: Vec<Entry>,
+    short: Vec<(u64, u16)>,
+    long: HashMap<Vec<u8>, u16>,
+}
+
+const SHORT_SLOTS: usize = 2048;
+const EMPTY: u16 = u16::MAX;
+
+/// The table of this process.
+pub fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(Table::build)
+}
+
+impl Table {
+    fn build() -> Table {
+        let mut table = Table { entries: Vec::new(), short: vec![(0, EMPTY); SHORT_SLOTS], long: HashMap::new() };
+        for row in shards::commands::FAMILIES.iter().copied().flatten() {
+            table.add_row(row, Target::Engine, &|r| r);
+        }
+        for row in commands::FAMILIES.iter().copied().flatten() {
+            table.add_row(row, Target::Server, &|r| r);
+        }
+        table
+    }
+
+    fn add_row<R: Copy + 'static>(
+        &mut self,
+        row: &'static shards::command::Row<R>,
+        target: fn(&'static shards::command::Row<R>) -> Target,
+        _: &dyn Fn(R) -> R,
+    ) {
+        let id = self.add(row, target(row), None, row.name);
+        for sub in row.subcommands {
+            let full = format!("{}|{}", row.name, sub.name).leak();
+            let sub_id = self.add(sub, target(sub), Some(id), full);
+            self.entries[id as usize].subcommands.push((sub.name, sub_id));
+        }
+        self.enter(row.name, id);
+    }
+
+    fn add<R>(
+        &mut self,
+        row: &'static shards::command::Row<R>,
+        target: Target,
+        parent: Option<u16>,
+        full_name: &'static str,
+    ) -> u16 {
+        let id = self.entries.len() as u16;
+        assert!(id < EMPTY, "the table holds up to 65534 commands");
+        self.entries.push(Entry {
+            id,
+            parent,
+            full_name,
+            target,
+            flags: row.flags,
+            single_key: row.single_key().and_then(|k| u8::try_from(k).ok()),
+            arity: row.arity,
+            categories: row.categories(),
+            subcommands: Vec::new(),
+        });
+        id
+    }
+
+    fn enter(&mut self, name: &str, id: u16) {
+        let Some(word) = short_word(name.as_bytes()) else {
+            let old = self.long.insert(name.as_bytes().to_vec(), id);
+            assert!(old.is_none(), "{name} stands in the table twice");
+            return;
+        };
+        let mut slot = short_slot(word);
+        while self.short[slot].1 != EMPTY {
+            assert!(self.short[slot].0 != word, "{name} stands in the table twice");
+            slot = (slot + 1) % SHORT_SLOTS;
+        }
+        self.short[slot] = (word, id);
+    }
+
+    /// Finds a command by its name, whatever its case.
+    #[inline]
+    pub fn find(&'static self, name: &[u8]) -> Option<&'static Entry> {
+        let Some(word) = short_word(name) else {
+            return self.long.get(&name.to_ascii_lowercase()).map(|id| &self.entries[*id as usize]);
+        };
+        let mut slot = short_slot(word);
+        loop {
+            let (entry, id) = self.short[slot];
+            if id == EMPTY {
+                return None;
+            }
+            if entry == word {
+                return Some(&self.entries[id as usize]);
+            }
+            slot = (slot + 1) % SHORT_SLOTS;
+        }
+    }
+
+    /// Finds what a call means: the command, or its subcommand where it has some. Errors: Valkey's texts for unknown
+    /// commands and subcommands.
+    #[inline]
+    pub fn resolve(&'static self, argv: Args<'_>) -> Result<&'static Entry, CommandError> {
+        let Some(entry) = self.find(argv.get(0)) else { return Err(unknown_command(argv)) };
+        if entry.subcommands.is_empty() || argv.len() < 2 {
+            return Ok(entry);
+        }
+        let name = argv.get(1);
+        match entry.subcommands.iter().find(|(sub, _)| name.eq_ignore_ascii_case(sub.as_bytes())) {
+            Some((_, id)) => Ok(&self.entries[*id as usize]),
+            None => Err(CommandError::owned(format!(
+                "ERR unknown subcommand '{}'. Try {} HELP.",
+                shown(name, 128),
+                entry.full_name.to_ascii_uppercase()
+            ))),
+        }
+    }
+
+    /// The entry with this number.
+    #[inline]
+    pub fn get(&'static self, id: u16) -> &'static Entry {
+        &self.entries[id as usize]
+    }
+
+    /// All entries, subcommands behind their parents.
+    pub fn entries(&'static self) -> &'static [Entry] {
+        &self.entries
+    }
+}
+
+/// A name of up to eight bytes as one word, lower-case; `None` if it is longer or holds bytes names never hold.
+#[inline]
+fn short_word(name: &[u8]) -> Option<u64> {
+    if name.len() > 8 || name.is_empty() {
+        return None;
+    }
+    let mut word = 0u64;
+    for b in name {
+        word = word << 8 | u64::from(b.to_ascii_lowercase());
+    }
+    Some(word)
+}
+
+#[inline]
+fn short_slot(word: u64) -> usize {
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
+}
+
+const _: () = assert!(SHORT_SLOTS == 1 << (64 - 53));
+
+fn unknown_command(argv: Args<'_>) -> CommandError {
+    let mut text = format!("ERR unknown command '{}', with args beginning with: ", shown(argv.get(0), 128));
+    let mut room = 128usize;
+    for arg in argv.iter().skip(1) {
+        if room == 0 {
+            break;
+        }
+        let part = format!("'{}' ", shown(arg, room));
+        room = room.saturating_sub(part.len());
+        text.push_str(&part);
+    }
+    CommandError::owned(text)
+}
+
+/// True if the entry may write (itself, or what it runs).
+pub fn may_write(entry: &Entry) -> bool {
+    entry.is(flag::WRITE | flag::MAY_REPLICATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shards::args::Span;
+
+    fn resolve(words: &[&[u8]]) -> Result<&'static Entry, CommandError> {
+        let bytes = words.concat();
+        let mut spans = vec![];
+        let mut at = 0;
+        for w in words {
+            spans.push(Span::new(at, w.len()));
+            at += w.len();
+        }
+        table().resolve(Args::new(&bytes, &spans))
+    }
+
+    #[test]
+    fn commands_are_found_whatever_their_case() {
+        assert_eq!(resolve(&[b"GeT", b"a"]).unwrap().full_name, "get");
+        assert_eq!(resolve(&[b"client", b"ID"]).unwrap().full_name, "client|id");
+    }
+
+    #[test]
+    fn unknown_names_get_valkeys_texts() {
+        let text = |w: &[&[u8]]| resolve(w).unwrap_err().text().to_string();
+        assert_eq!(text(&[b"nope", b"x", b"y"]), "ERR unknown command 'nope', with args beginning with: 'x' 'y' ");
+        assert_eq!(text(&[b"client", b"nope"]), "ERR unknown subcommand 'nope'. Try CLIENT HELP.");
+        assert_eq!(text(&[b"", b"nope"]), "ERR unknown command '', with args beginning with: 'nope' ");
+    }
+
+    #[test]
+    fn every_row_is_found_under_its_own_name() {
+        for entry in table().entries().iter().filter(|e| e.parent.is_none()) {
+            assert_eq!(table().find(entry.full_name.as_bytes()).unwrap().id, entry.id);
+        }
+    }
+}
