@@ -57,7 +57,8 @@ pub struct LoadArgs {
     #[arg(long = "command-weight", value_name = "N", requires = "commands")]
     pub command_weights: Vec<u64>,
     /// Connections, over all threads.
-    #[arg(short = 'c', long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(short = 'c', long, default_value_t = 50, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub clients: u32,
     /// Sending threads.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -66,7 +67,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "LIST", value_parser = parse_cpus, default_value = "")]
     pub cpus: CpuList,
     /// Requests under way on each connection at most.
-    #[arg(short = 'P', long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(short = 'P', long, default_value_t = 1, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub pipeline: u32,
     /// Requests per test [default: 100000 unless --seconds is given].
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -85,7 +87,8 @@ pub struct LoadArgs {
     #[arg(long, value_enum, default_value = "even")]
     pub arrival: Arrival,
     /// Number of different keys.
-    #[arg(short = 'r', long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    #[arg(short = 'r', long, default_value_t = 1_000_000, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub keyspace: u64,
     /// How keys are chosen: uniform, zipf[:THETA], seq, hot[:KEYS:HITS] (shares of one).
     #[arg(long, default_value = "uniform", value_name = "SHAPE")]

@@ -117,7 +117,7 @@ fn measure_rounds(args: &CompareArgs, servers: &[Server]) -> Result<Vec<Row>, St
         }
     }
     let mut rows: Vec<(String, u32, Vec<Samples>)> = Vec::new();
-    for round in 0..args.rounds as usize {
+    'rounds: for round in 0..args.rounds as usize {
         for turn in 0..servers.len() {
             let place = (turn + round) % servers.len();
             for (d, &depth) in depths.iter().enumerate() {
@@ -129,11 +129,12 @@ fn measure_rounds(args: &CompareArgs, servers: &[Server]) -> Result<Vec<Row>, St
                     let server = &servers[place];
                     say(args, &format!("round {}: {}, {}, pipeline {depth}", round + 1, server.name, source.name(test)));
                     let before = server.cpu_ns();
-                    let measure = source.run(test, depth, server, args)?;
+                    let measure = source.run(test, depth, server, args);
                     let after = server.cpu_ns();
                     if sys::stopping() {
-                        return Err("interrupted".into());
+                        break 'rounds; // what was measured before is still worth reporting
                     }
+                    let measure = measure?;
                     rows[row].2[place].add(measure, before.zip(after).map(|(b, a)| a.saturating_sub(b)));
                 }
             }

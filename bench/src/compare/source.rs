@@ -127,7 +127,8 @@ pub fn load_all(server: &Server, load: &Workload, settings: &crate::load::run::S
     let wanted = settings.requests.unwrap_or(0);
     if outcome.tally.errors() > 0 || outcome.tally.recorded() != wanted {
         let texts: Vec<_> = outcome.tally.commands.iter().flat_map(|c| c.error_texts.keys().cloned()).collect();
-        return Err(format!("{}: {} of {wanted} keys were written; errors: {texts:?}", server.name, outcome.tally.recorded() - outcome.tally.errors()));
+        let written = outcome.tally.recorded() - outcome.tally.errors();
+        return Err(format!("{}: {written} of {wanted} keys were written; errors: {texts:?}", server.name));
     }
     Ok(())
 }
@@ -194,9 +195,12 @@ fn run_program(program: &str, test: &str, pipeline: u32, server: &Server, args: 
 /// could not be told apart, so it is refused: name one test.
 fn parse_csv(text: &str, requests: u64) -> Result<Measure, String> {
     // A progress line without a newline may stand before the head; carriage returns separate them.
-    let lines: Vec<&str> = text.lines().map(|l| l.rsplit('\r').next().unwrap_or(l)).filter(|l| l.starts_with('"')).collect();
+    let lines = text.lines().map(|l| l.rsplit('\r').next().unwrap_or(l));
+    let lines: Vec<&str> = lines.filter(|l| l.starts_with('"')).collect();
     let fields = |line: &str| line.split("\",\"").map(|f| f.trim_matches('"').to_string()).collect::<Vec<_>>();
-    let [head, line] = lines.as_slice() else { return Err(format!("{} lines of results instead of one", lines.len().saturating_sub(1))) };
+    let [head, line] = lines.as_slice() else {
+        return Err(format!("{} lines of results instead of one", lines.len().saturating_sub(1)));
+    };
     let (head, line) = (fields(head), fields(line));
     let field = |name: &str| line.get(head.iter().position(|h| h == name)?)?.parse::<f64>().ok();
     Ok(Measure {

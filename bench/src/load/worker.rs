@@ -113,7 +113,14 @@ impl Worker {
     }
 
     /// One connection can be read or written; in a closed loop it is refilled when its last reply has come.
-    fn on_ready(&mut self, event: Ready, sending: bool, buffer: &mut [u8], poller: &Poller, tally: &mut Tally) -> io::Result<bool> {
+    fn on_ready(
+        &mut self,
+        event: Ready,
+        sending: bool,
+        buffer: &mut [u8],
+        poller: &Poller,
+        tally: &mut Tally,
+    ) -> io::Result<bool> {
         let i = event.token as usize;
         let client = &mut self.clients[i];
         if event.writable {

@@ -20,7 +20,8 @@ const COLOURS: [&str; 8] = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7
 const STYLE: &str = ":root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#6b7380;--rule:#d9dde3}\
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--paper:#14171b;--soft:#98a1ae;--rule:#333a44}}\
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1000px;margin:2em auto;padding:0 1em}\
-table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}td,th{padding:.25em .7em;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}\
+table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}\
+td,th{padding:.25em .7em;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}\
 td:first-child,th:first-child{text-align:left}th{color:var(--soft);font-weight:600}svg{width:100%;height:auto}\
 svg text{fill:var(--soft);font-size:12px}.grid{stroke:var(--rule)}.curve{fill:none;stroke-width:2}.off{opacity:.15}\
 .legend span{cursor:pointer;margin-right:1.2em}.legend i{display:inline-block;width:1em;height:.7em;margin-right:.4em}";
@@ -71,7 +72,8 @@ fn chart(series: &[Series]) -> String {
         out += &format!("<g data-series=\"{i}\"><polyline class=\"curve\" stroke=\"{colour}\" points=\"{}\"/>", line.join(" "));
         for p in points {
             let title = format!("{}: {:.4} % within {} us", escape(name), p.0 * 100.0, number(p.1));
-            out += &format!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"><title>{title}</title></circle>", x(p.0), y(p.1));
+            let at = format!("cx=\"{:.1}\" cy=\"{:.1}\"", x(p.0), y(p.1));
+            out += &format!("<circle {at} r=\"3\" fill=\"{colour}\"><title>{title}</title></circle>");
         }
         out += "</g>";
     }
