@@ -18,6 +18,7 @@
 pub mod args;
 pub mod command;
 pub mod commands;
+pub mod contents;
 pub mod effects;
 pub mod error;
 pub mod exec;
@@ -25,5 +26,6 @@ pub mod keyspace;
 pub mod reply;
 pub mod shard;
 pub mod stdx;
+pub mod transcript;
 pub mod txn;
 pub mod types;

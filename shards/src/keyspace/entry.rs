@@ -206,6 +206,20 @@ impl<'k> EntryMut<'k> {
         true
     }
 
+    /// Notes one more event of a change that was just made (`expire` after `set`).
+    #[inline]
+    pub fn also(&mut self, event: Event) {
+        self.ks.effects.event(event, self.db, self.key);
+    }
+
+    /// Removes the key because a call gave it a time that is already over; true if it existed. The caller propagates
+    /// the removal.
+    pub fn remove_expired(&mut self) -> bool {
+        let removed = self.remove(Event::EXPIRED);
+        self.ks.effects.expired += u64::from(removed);
+        removed
+    }
+
     /// Takes the value out as it is, with its tag, expiry and LRU field, removing the key (RENAME, MOVE).
     pub fn take(&mut self, event: Event) -> Option<Taken> {
         let taken = self.lift()?;

@@ -98,6 +98,13 @@ impl Keyspace {
         self.now_ms
     }
 
+    /// True if a key that is to expire at `at_ms` need not be stored at all: that time is over. A replica stores it and
+    /// waits for its primary's word.
+    #[inline]
+    pub fn is_over(&self, at_ms: i64) -> bool {
+        at_ms <= self.now_ms && !self.keep_expired
+    }
+
     /// Number of databases.
     pub fn databases(&self) -> usize {
         self.dbs.len()

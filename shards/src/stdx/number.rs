@@ -82,6 +82,17 @@ pub fn write_i64(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&text[start..]);
 }
 
+/// Writes the text of `value` at the end of `text` and says where it starts.
+#[inline]
+pub fn fill_i64(text: &mut [u8; 20], value: i64) -> usize {
+    let start = fill_u64(text, value.unsigned_abs());
+    if value >= 0 {
+        return start;
+    }
+    text[start - 1] = b'-'; // at most nineteen digits, so there is room
+    start - 1
+}
+
 /// Writes the digits of `value` at the end of `text`, two at a time, and says where they start.
 #[inline]
 pub fn fill_u64(text: &mut [u8; 20], mut value: u64) -> usize {

@@ -1,0 +1,47 @@
+//! What a shard holds, as text that can be compared: for tests that ask whether two shards are the same (replay,
+//! replication, AOF) or whether a call changed anything.
+//!
+//! Keys whose time has come are left out: whether they are gone already is nobody's business.
+
+use crate::keyspace::Keyspace;
+use crate::keyspace::table::Value;
+use crate::shard::Shard;
+
+/// One key of a shard.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Content {
+    /// Database.
+    pub db: u32,
+    /// The key, escaped.
+    pub key: String,
+    /// Type tag.
+    pub tag: u8,
+    /// When it expires, unix milliseconds.
+    pub expire_at: Option<i64>,
+    /// The value in its encoding.
+    pub value: String,
+}
+
+/// Every live key at `now_ms`, in the order of databases and keys.
+pub fn contents(shard: &mut Shard, now_ms: i64) -> Vec<Content> {
+    let ks: &Keyspace = &shard.keyspace;
+    let mut found = Vec::new();
+    for db in 0..ks.databases() as u32 {
+        let table = ks.table(db);
+        table.for_each(&mut |pos| {
+            let expire_at = table.expire_at(pos);
+            if expire_at.is_some_and(|at| at <= now_ms) {
+                return;
+            }
+            let value = match table.value(pos) {
+                Value::Bytes(bytes) => bytes.escape_ascii().to_string(),
+                Value::Int(n) => format!("int {n}"),
+                Value::Object(object) => format!("{object:?}"),
+            };
+            let key = table.key(pos).escape_ascii().to_string();
+            found.push(Content { db, key, tag: table.type_tag(pos), expire_at, value });
+        });
+    }
+    found.sort_unstable();
+    found
+}

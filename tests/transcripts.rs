@@ -1,0 +1,223 @@
+//! The transcripts of `shards` against whole servers: a real Valkey or Redis, and ours.
+//!
+//! `RINGKEY_REF_ADDR=host:port` names a server that is already running (its database is flushed!); without it a
+//! `redis-server` on the PATH is started. With `RINGKEY_REF_RECORD=1` calls without a written reply get the reply of
+//! that server: new cases are written as calls and recorded from a real Valkey.
+//!
+//! A transcript that moves the clock cannot run here; one that needs a newer version than the server's is skipped.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use shards::reply::Resp;
+use shards::transcript::resp::reply_len;
+use shards::transcript::{Case, Expect, Step, parse, show};
+
+/// How long a reply or a starting server may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server to run transcripts against; stopped when dropped, if it was started here.
+struct Target {
+    addr: String,
+    version: (u32, u32),
+    child: Option<Child>,
+}
+
+impl Target {
+    fn running(addr: String) -> Target {
+        let mut target = Target { addr, version: (0, 0), child: None };
+        target.version = target.ask_version();
+        target
+    }
+
+    /// Starts `program` with `args` and a port of its own.
+    fn start(program: &str, args: &[&str]) -> Option<Target> {
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port().to_string();
+        let mut command = Command::new(program);
+        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]).args(args);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let addr = format!("127.0.0.1:{port}");
+        let mut target = Target { addr, version: (0, 0), child: Some(child) };
+        let begun = Instant::now();
+        while TcpStream::connect(&target.addr).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "{program} does not listen");
+            std::thread::sleep(Duration::from_millis(20)); // another process: there is no event to wait for
+        }
+        target.version = target.ask_version();
+        Some(target)
+    }
+
+    /// The Valkey version a server is as good as: what it says of itself, a Redis what it forked from.
+    fn ask_version(&self) -> (u32, u32) {
+        let info = self.connect().call(&[b"INFO".to_vec(), b"server".to_vec()], 1);
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::to_string);
+        let version = field("valkey_version:").or_else(|| field("redis_version:")).expect("INFO tells the version");
+        let mut parts = version.split('.').map(|part| part.trim().parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(&self.addr).unwrap_or_else(|error| panic!("{}: {error}", self.addr));
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Connection { stream, buffer: Vec::new() }
+    }
+
+    fn can_run(&self, case: &Case) -> bool {
+        !case.moves_the_clock() && case.since.is_none_or(|since| since <= self.version)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Sends a call and reads so many replies.
+    fn call(&mut self, argv: &[Vec<u8>], replies: usize) -> Vec<u8> {
+        let mut request = format!("*{}\r\n", argv.len()).into_bytes();
+        for arg in argv {
+            request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+            request.extend_from_slice(arg);
+            request.extend_from_slice(b"\r\n");
+        }
+        self.stream.write_all(&request).expect("the server takes the call");
+        let mut got = Vec::new();
+        for _ in 0..replies {
+            got.append(&mut self.reply());
+        }
+        got
+    }
+
+    fn reply(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(len) = reply_len(&self.buffer) {
+                return self.buffer.drain(..len).collect();
+            }
+            let mut chunk = [0; 16 << 10];
+            let read = self.stream.read(&mut chunk).expect("the server answers");
+            assert!(read > 0, "the server closed the connection");
+            self.buffer.extend_from_slice(&chunk[..read]);
+        }
+    }
+
+    fn words(&mut self, words: &str) -> Vec<u8> {
+        self.call(&words.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>(), 1)
+    }
+}
+
+/// Runs a case on a fresh connection; `heard` gets every reply with the line of its call.
+fn run_case(target: &Target, case: &Case, heard: &mut Vec<(usize, Vec<u8>)>) -> Result<(), String> {
+    let mut connection = target.connect();
+    assert_eq!(connection.words("FLUSHALL"), b"+OK\r\n");
+    for step in &case.steps {
+        match step {
+            Step::Resp(Resp::V2) => drop(connection.words("HELLO 2")),
+            Step::Resp(Resp::V3) => drop(connection.words("HELLO 3")),
+            Step::Advance(_) => unreachable!("cases that move the clock do not come here"),
+            Step::Call(call) => {
+                let got = connection.call(&call.argv, call.expect.replies());
+                let checked = call.expect.check(&got);
+                if call.expect == Expect::Missing {
+                    heard.push((call.line, got));
+                }
+                checked.map_err(|error| format!("line {} ({}): {error}", call.line, case.name)).or_else(|error| {
+                    if call.expect == Expect::Missing && recording() { Ok(()) } else { Err(error) }
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn recording() -> bool {
+    std::env::var_os("RINGKEY_REF_RECORD").is_some()
+}
+
+/// Runs every transcript that `target` can run; the failures as text.
+fn run_all(target: &Target) -> String {
+    let mut failures = String::new();
+    let (mut ran, mut skipped) = (0, 0);
+    let only = std::env::var("RINGKEY_REF_ONLY").unwrap_or_default();
+    for file in transcripts().iter().filter(|file| file.to_string_lossy().contains(&only)) {
+        let name = file.file_name().unwrap().to_string_lossy();
+        let text = std::fs::read_to_string(file).unwrap();
+        let cases = parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut heard = Vec::new();
+        for case in &cases {
+            if !target.can_run(case) {
+                skipped += 1;
+                continue;
+            }
+            ran += 1;
+            if let Err(error) = run_case(target, case, &mut heard) {
+                writeln!(failures, "{name}: {error}").unwrap();
+            }
+        }
+        if recording() && !heard.is_empty() {
+            std::fs::write(file, with_replies(&text, &heard)).unwrap();
+        }
+    }
+    println!("{} (version {:?}): {ran} cases ran, {skipped} skipped", target.addr, target.version);
+    failures
+}
+
+/// The transcript with replies put behind the calls that had none.
+fn with_replies(text: &str, heard: &[(usize, Vec<u8>)]) -> String {
+    let mut out = String::new();
+    for (index, line) in text.lines().enumerate() {
+        out.push_str(line);
+        out.push('\n');
+        if let Some((_, reply)) = heard.iter().find(|(line, _)| *line == index + 1) {
+            out.push_str(&show(reply));
+        }
+    }
+    out
+}
+
+fn transcripts() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shards/src"), &mut found);
+    found.sort();
+    found
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "transcript") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn a_reference_server_says_what_the_transcripts_say() {
+    let target = match std::env::var("RINGKEY_REF_ADDR") {
+        Ok(addr) => Some(Target::running(addr)),
+        Err(_) => Target::start("redis-server", &[]),
+    };
+    let Some(target) = target else {
+        println!("skipped: no RINGKEY_REF_ADDR and no redis-server on the PATH");
+        return;
+    };
+    let failures = run_all(&target);
+    assert!(failures.is_empty(), "{failures}");
+}
