@@ -3,6 +3,7 @@
 //! - [`io`]: the border, [`Io`] and [`Event`]; a core is generic over it
 //! - [`uring`]: the border on io_uring, from [`ring`], [`buffers`], [`connections`], [`accept`] and [`file_ops`]
 //! - [`doorbell`]: waking a core from another core or from any thread
+//! - [`files`]: bulk files on threads of their own, by glommio
 //! - [`listen`], [`address`]: listening sockets by Valkey's rules, both ends of a socket
 //! - [`sim`]: the border without a kernel, from a seed
 //! - [`threads`]: one pinned thread per core
@@ -16,6 +17,9 @@ pub mod buffers;
 pub mod connections;
 pub mod doorbell;
 pub mod file_ops;
+pub mod files;
+mod files_flow;
+mod files_worker;
 pub mod io;
 pub mod listen;
 pub mod probe;
@@ -27,6 +31,7 @@ pub mod threads;
 pub mod uring;
 
 pub use doorbell::Doorbells;
+pub use files::{BulkClient, BulkEvent, BulkFiles, BulkReader, BulkWriter, StreamId, WriteTarget};
 pub use io::{Address, Addresses, Chunk, CloseReason, ConnId, Event, FileWrite, Io};
 pub use probe::StartError;
 pub use sim::{Faults, Sim, SimPeer};
