@@ -73,6 +73,13 @@ impl<O> Table<O> {
         size_of::<Self>() + self.heap.held_bytes() + self.directory.bytes() + self.scratch.capacity() + extras
     }
 
+    /// Where the bytes are: used in leaves, in leaves' blocks, in holes. For measurements.
+    #[doc(hidden)]
+    pub fn memory_parts(&self) -> (u64, usize, usize) {
+        let (blocks, holes) = self.heap.block_parts();
+        (self.used, blocks, holes)
+    }
+
     /// For a timer: gives empty memory back to the system, up to so many spans of 64 KiB, and returns how many bytes.
     pub fn release_memory(&mut self, spans_max: usize) -> usize {
         self.heap.release(spans_max)

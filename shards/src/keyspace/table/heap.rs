@@ -1,14 +1,14 @@
 //! Memory for leaves: dense arrays of equal blocks, addressed by 32-bit handles.
 //!
-//! A handle counts granules of 64 bytes. Memory comes from the system in regions of 2 MiB, cut into spans of 64 KiB; a
-//! span belongs to one size class and is filled from its start. Classes are a granule apart up to 4 KiB, 512 bytes
+//! A handle counts granules of 64 bytes. Memory comes from the system in regions of 2 MiB, cut into spans of 256 KiB (a
+//! block does not cross a border, so small spans would waste their ends); a span belongs to one size class and is filled from its start. Classes are a granule apart up to 4 KiB, 512 bytes
 //! beyond. An ordinary slab strands a fifth of its memory in half-empty spans when leaves change size all the time; this
 //! one stays dense because its blocks may be *moved*: when a class has too many holes (over 4 + live / 32) its last
 //! block is copied into a hole, and its last span comes free. Moves happen only in `compact_one`, which the table calls
 //! between commands.
 //!
 //! Invariant: every block from a class's first span to its tail is either a live leaf (cap > 0) or a hole (cap = 0)
-//! linked into the class's list; blocks never overlap; byte 9 of every block names its class. Handle 0 is never handed
+//! listed by the class, at the place it remembers; blocks never overlap; byte 9 of every block names its class. Handle 0 is never handed
 //! out. Memory is zeroed when it comes, so a block is always initialised bytes.
 #![allow(unsafe_code)] // reason: maps memory and turns handles into slices
 
@@ -36,8 +36,8 @@ const COARSE_STEP: usize = 512;
 const CLASSES: usize = FINE_CLASSES + (BLOCK_MAX - FINE_MAX) / COARSE_STEP + 1;
 /// Empty spans kept mapped for the next growth, besides one for 64 live ones.
 const WARM_MIN: usize = 4;
-const NEXT_AT: usize = 4;
-const PREVIOUS_AT: usize = 12;
+/// Where a hole keeps its place in the list of holes.
+const PLACE_AT: usize = 4;
 const _: () = assert!(CLASSES <= 128, "the dirty set is a u128");
 
 /// The smallest class whose blocks hold so many bytes.
@@ -66,14 +66,14 @@ struct Class {
     tail: u32,
     /// Blocks of the last span whose memory was ever touched.
     touched: u32,
-    first_hole: u32,
-    holes: u32,
+    /// Freed blocks, the one freed last on top. A list through the holes themselves would touch two cold blocks each time.
+    holes: Vec<u32>,
     live: u32,
 }
 
 impl Class {
     fn is_loose(&self) -> bool {
-        self.holes > if self.live == 0 { 0 } else { 4 + self.live / 32 }
+        self.holes.len() > if self.live == 0 { 0 } else { 4 + self.live as usize / 32 }
     }
 }
 
@@ -105,7 +105,11 @@ impl Heap {
     /// Bytes of memory held: leaves, holes, and empty spans not yet given back.
     pub(super) fn held_bytes(&self) -> usize {
         let tables = self.regions.capacity() * 8 + self.classes.capacity() * size_of::<Class>();
-        self.held + tables + (self.warm.capacity() + self.cold.capacity()) * 8 + self.live_spans * 4
+        self.held + tables + (self.warm.capacity() + self.cold.capacity()) * 8 + self.live_spans * 4 + self.holes_listed()
+    }
+
+    fn holes_listed(&self) -> usize {
+        self.classes.iter().map(|k| k.holes.capacity() * 4).sum()
     }
 
     #[inline(always)]
@@ -169,9 +173,7 @@ impl Heap {
             self.classes.resize_with(c + 1, Class::default);
         }
         self.classes[c].live += 1;
-        let hole = self.classes[c].first_hole;
-        if hole != 0 {
-            self.unlink(c, hole);
+        if let Some(hole) = self.classes[c].holes.pop() {
             return hole;
         }
         if self.classes[c].spans.is_empty() || self.classes[c].tail == blocks_in_span(c) {
@@ -218,7 +220,7 @@ impl Heap {
     #[inline]
     pub(super) fn free(&mut self, handle: u32) {
         let c = usize::from(self.class_at(handle));
-        let old = self.classes[c].first_hole;
+        let place = self.classes[c].holes.len() as u32;
         let block = self.block_mut(handle);
         debug_assert_ne!(block[CAP_AT], 0, "freed twice");
         if cfg!(debug_assertions) {
@@ -226,40 +228,28 @@ impl Heap {
         }
         block[0] = 0;
         block[CAP_AT] = 0;
-        self.set_link(handle, NEXT_AT, old);
-        self.set_link(handle, PREVIOUS_AT, 0);
-        if old != 0 {
-            self.set_link(old, PREVIOUS_AT, handle);
-        }
+        block[PLACE_AT..PLACE_AT + 4].copy_from_slice(&place.to_le_bytes());
         let k = &mut self.classes[c];
-        k.first_hole = handle;
-        k.holes += 1;
+        k.holes.push(handle);
         k.live -= 1;
         if k.is_loose() {
             self.loose |= 1 << c;
         }
     }
 
-    fn link(&self, hole: u32, at: usize) -> u32 {
-        let b = self.block(hole);
-        u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]])
+    fn place_of(&self, hole: u32) -> usize {
+        let b = &self.block(hole)[PLACE_AT..PLACE_AT + 4];
+        u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize
     }
 
-    fn set_link(&mut self, hole: u32, at: usize, to: u32) {
-        self.block_mut(hole)[at..at + 4].copy_from_slice(&to.to_le_bytes());
-    }
-
-    fn unlink(&mut self, c: usize, hole: u32) {
-        let (next, previous) = (self.link(hole, NEXT_AT), self.link(hole, PREVIOUS_AT));
-        if previous == 0 {
-            self.classes[c].first_hole = next;
-        } else {
-            self.set_link(previous, NEXT_AT, next);
+    /// Takes a certain hole out of the list; the top one gets its place.
+    fn unlist(&mut self, c: usize, hole: u32) {
+        let place = self.place_of(hole);
+        let listed = self.classes[c].holes.swap_remove(place);
+        assert_eq!(listed, hole, "a hole knows its place");
+        if let Some(&other) = self.classes[c].holes.get(place) {
+            self.block_mut(other)[PLACE_AT..PLACE_AT + 4].copy_from_slice(&(place as u32).to_le_bytes());
         }
-        if next != 0 {
-            self.set_link(next, PREVIOUS_AT, previous);
-        }
-        self.classes[c].holes -= 1;
     }
 
     /// Whether some class has too many holes.
@@ -283,11 +273,10 @@ impl Heap {
         let span = *k.spans.last().expect("a class with holes has a span");
         let last = span * GRANULES_IN_SPAN + (k.tail - 1) * (block_bytes(c as u8) / GRANULE) as u32;
         let moved = if Leaf(self.block(last)).cap() == 0 {
-            self.unlink(c, last);
+            self.unlist(c, last);
             None
         } else {
-            let hole = k.first_hole;
-            self.unlink(c, hole);
+            let hole = self.classes[c].holes.pop().expect("a loose class has holes");
             let (from, to) = self.pair(last, hole);
             let used = Leaf(from).used();
             to[..used].copy_from_slice(&from[..used]);
@@ -394,7 +383,7 @@ impl Heap {
                     }
                 }
             }
-            assert_eq!((holes, leaves), (k.holes, k.live), "class {c} counts its blocks");
+            assert_eq!((holes, leaves), (k.holes.len(), k.live), "class {c} counts its blocks");
             self.check_holes(c);
         }
         for &(span, _) in &self.warm {
@@ -407,14 +396,16 @@ impl Heap {
     }
 
     fn check_holes(&self, c: usize) {
-        let (mut hole, mut previous, mut count) = (self.classes[c].first_hole, 0, 0);
-        while hole != 0 {
-            assert_eq!(self.link(hole, PREVIOUS_AT), previous);
-            assert_eq!(self.block(hole)[CAP_AT], 0, "only holes are in the list");
-            (previous, hole) = (hole, self.link(hole, NEXT_AT));
-            count += 1;
+        for (place, &hole) in self.classes[c].holes.iter().enumerate() {
+            assert_eq!(self.block(hole)[CAP_AT], 0, "only holes are listed");
+            assert_eq!(self.place_of(hole), place, "a hole knows its place");
         }
-        assert_eq!(count, self.classes[c].holes);
+    }
+
+    /// Bytes in blocks with a leaf, and in holes.
+    pub(super) fn block_parts(&self) -> (usize, usize) {
+        let sum = |count: fn(&Class) -> usize| self.classes.iter().enumerate().map(|(c, k)| count(k) * block_bytes(c as u8)).sum();
+        (sum(|k| k.live as usize), sum(|k| k.holes.len()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table itself: what it holds, how a key is found, and what can be read or changed without moving anything.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::marker::PhantomData;
@@ -16,6 +17,8 @@ use super::{owned, simd};
 /// Lines of a leaf that a look-up asks for before it has read the first: of a leaf of about 1 KiB, most. Header and
 /// entry then come in one round trip to memory instead of two.
 const LINES_AHEAD: usize = 12;
+/// The largest batch of prefetched keys that is believed to be still in the caches.
+const PRIMED_MAX: u32 = 64;
 
 /// One logical database: keys to values, with expiry and clock. `O` is what is stored out of line.
 pub struct Table<O> {
@@ -42,6 +45,8 @@ pub struct Table<O> {
     pub(super) snapshot: Option<Walk>,
     /// Room to take a leaf or an entry aside while it is rewritten.
     pub(super) scratch: Vec<u8>,
+    /// How many keys were prefetched and not yet looked up: those need no more lines asked for.
+    primed: Cell<u32>,
     seed: [u64; 4],
     hasher: RandomState,
     owns: PhantomData<Box<O>>,
@@ -106,6 +111,7 @@ impl<O> Table<O> {
             epochs_unfinished: 0,
             snapshot: None,
             scratch: Vec::new(),
+            primed: Cell::new(0),
             seed,
             hasher: RandomState::with_seeds(seed[0], seed[1], seed[2], seed[3]),
             owns: PhantomData,
@@ -169,6 +175,7 @@ impl<O> Table<O> {
         let leaf = self.directory.get(self.bucket(hash));
         if leaf != 0 {
             self.heap.prefetch(leaf, 0, 2);
+            self.primed.set((self.primed.get() + 1).min(PRIMED_MAX));
         }
     }
 
@@ -205,7 +212,10 @@ impl<O> Table<O> {
         if handle == 0 {
             return None;
         }
-        self.heap.prefetch(handle, 0, LINES_AHEAD);
+        match self.primed.get() {
+            0 => self.heap.prefetch(handle, 0, LINES_AHEAD),
+            n => self.primed.set(n - 1),
+        }
         let found = self.find_in(handle, hash, key);
         if found.is_none() && Leaf(self.heap.block(handle)).has(CHAINED) {
             return self.find_in_overflow(hash, key);

@@ -2,12 +2,13 @@
 //! the block it needs, keep whoever refers to the leaf right, and spill into extra leaves when a bucket is too full.
 
 use super::map::{Pos, Table};
-use super::heap::{BLOCK_MAX, class_of};
+use super::heap::{BLOCK_MAX, GRANULE, class_of};
 use super::leaf::{CAP_MAX, CHAINED, EXTRA, Leaf, LeafMut, NARROW_MAX, Shape};
-use super::heap::GRANULE;
 
 /// A growing leaf gets 1/32 more than it needs, which saves a copy now and then.
 const SLACK_SHIFT: usize = 5;
+/// Entries longer than this would not fit into the slack anyway.
+const SLACK_FOR: usize = GRANULE;
 /// A leaf moves into a smaller block when this much would be free.
 const LOOSE: usize = 2 * GRANULE;
 /// Unused places in the tag array that make it worth shrinking.
@@ -109,7 +110,8 @@ impl<O> Table<O> {
         if next.cap > CAP_MAX || needed > BLOCK_MAX {
             return None;
         }
-        let class = if needed <= leaf.0.len() { leaf.class() } else { class_of((needed + (needed >> SLACK_SHIFT)).min(BLOCK_MAX)) };
+        let slack = if bytes <= SLACK_FOR { needed >> SLACK_SHIFT } else { 0 };
+        let class = if needed <= leaf.0.len() { leaf.class() } else { class_of((needed + slack).min(BLOCK_MAX)) };
         Some(self.reshape(handle, next, class))
     }
 
