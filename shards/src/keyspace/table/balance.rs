@@ -148,8 +148,7 @@ impl<O> Table<O> {
                 None => owner,
             };
             let pos = self.reserve(Wanted { bucket, tag: leaf.tag(index), len, expire: entry.expire(), epoch });
-            let at = usize::from(pos.offset);
-            self.heap.block_mut(pos.leaf)[at..at + len].copy_from_slice(entry.0);
+            self.entry_mut(pos).0.copy_from_slice(entry.0);
         }
         self.scratch = aside;
     }

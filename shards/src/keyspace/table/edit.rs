@@ -22,7 +22,7 @@ impl<O> Table<O> {
         self.generation = self.generation.wrapping_add(1);
         let wanted = Wanted { bucket, tag: tag_of(hash), len: draft.len(), expire, epoch: self.epoch };
         let pos = self.reserve(wanted);
-        draft.write(self.slot(pos, wanted.len));
+        draft.write(self.entry_mut(pos).0);
         self.len += 1;
         self.expires += usize::from(expire.is_some());
         pos
@@ -48,13 +48,6 @@ impl<O> Table<O> {
                 StoredValue::Object(owned::keep_object(object))
             }
         }
-    }
-
-    /// The bytes of an entry that is being written.
-    #[inline]
-    fn slot(&mut self, pos: Pos, len: usize) -> &mut [u8] {
-        let at = usize::from(pos.offset);
-        &mut self.heap.block_mut(pos.leaf)[at..at + len]
     }
 
     /// The object of an entry whose value is about to be overwritten.
@@ -104,7 +97,7 @@ impl<O> Table<O> {
         let len = draft.len();
         let pos = match self.stretch(pos, len, expire) {
             Some(pos) => {
-                draft.write(self.slot(pos, len));
+                draft.write(self.entry_mut(pos).0);
                 self.retime(pos, was, expire);
                 pos
             }
@@ -126,14 +119,15 @@ impl<O> Table<O> {
         self.cut(pos);
         let len = draft.len();
         let pos = self.reserve(Wanted { bucket, tag, len, expire: draft.expire, epoch });
-        draft.write(self.slot(pos, len));
+        draft.write(self.entry_mut(pos).0);
         pos
     }
 
     /// Where the entry with this index is, after its leaf may have changed its shape.
     #[inline]
     fn pos_again(&self, leaf: u32, index: usize) -> Pos {
-        self.pos(leaf, index, self.leaf(leaf).offset_of(index))
+        let (offset, len) = (self.leaf(leaf).offset_of(index), self.leaf(leaf).len_of(index));
+        self.pos(leaf, index, offset, len)
     }
 
     /// Keeps the counts of expiries right after one entry's expiry has changed.

@@ -144,6 +144,28 @@ impl Heap {
         unsafe { core::slice::from_raw_parts_mut(self.address(handle), len) }
     }
 
+    /// Bytes of a live block that the caller knows to be in it: one entry.
+    #[inline(always)]
+    pub(super) fn bytes(&self, handle: u32, at: usize, len: usize) -> &[u8] {
+        self.assert_inside(handle, at, len);
+        // SAFETY: the bytes lie inside the span (asserted) and are initialised; the heap is borrowed, so nobody writes.
+        unsafe { core::slice::from_raw_parts(self.address(handle).add(at), len) }
+    }
+
+    /// Bytes of a live block that the caller knows to be in it, to change.
+    #[inline(always)]
+    pub(super) fn bytes_mut(&mut self, handle: u32, at: usize, len: usize) -> &mut [u8] {
+        self.assert_inside(handle, at, len);
+        // SAFETY: the bytes lie inside the span (asserted) and are initialised; the heap is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.address(handle).add(at), len) }
+    }
+
+    #[inline(always)]
+    fn assert_inside(&self, handle: u32, at: usize, len: usize) {
+        assert!((handle % GRANULES_IN_SPAN) as usize * GRANULE + at + len <= SPAN, "an entry lies inside its span");
+        debug_assert!(at + len <= block_bytes(self.class_at(handle)), "an entry lies inside its block");
+    }
+
     /// Two different blocks, the second to change.
     #[inline]
     pub(super) fn pair(&mut self, read: u32, write: u32) -> (&[u8], &mut [u8]) {

@@ -143,9 +143,12 @@ impl<'a> Leaf<'a> {
     /// Where entry `index` begins.
     #[inline(always)]
     pub(super) fn offset_of(self, index: usize) -> usize {
-        let lens = &self.0[self.lens_at()..];
-        let before = if self.has(WIDE) { simd::sum_wide(lens, index) } else { simd::sum(lens, index) };
-        self.entries_at() + before
+        if self.has(WIDE) { self.offset_wide(index) } else { self.entries_at() + simd::sum(self.0, self.lens_at(), index) }
+    }
+
+    #[cold]
+    fn offset_wide(self, index: usize) -> usize {
+        self.entries_at() + simd::sum_wide(&self.0[self.lens_at()..], index)
     }
 
     #[inline(always)]
@@ -153,19 +156,33 @@ impl<'a> Leaf<'a> {
         Entry(&self.0[offset..offset + len])
     }
 
-    /// Looks at every entry whose tag matches until `is_it` says yes; its index and where it begins.
+    /// Looks at every entry whose tag matches until `is_it` says yes; its index, where it begins, and its length.
+    ///
+    /// Tags and lengths are read sixteen at a time, which may reach up to eight bytes beyond them: tags are followed by
+    /// as many lengths, and lengths either by entries of six bytes at least, more than half as many as were read, or, of a
+    /// `cap` of eight, by the rest of a block of 64 bytes at least.
     #[inline(always)]
-    pub(super) fn find(self, tag: u8, mut is_it: impl FnMut(Entry<'a>) -> bool) -> Option<(usize, usize)> {
-        let count = self.count();
+    pub(super) fn find(self, tag: u8, mut is_it: impl FnMut(Entry<'a>) -> bool) -> Option<(usize, usize, usize)> {
+        let head = self.head();
+        let (count, cap, flags) = (usize::from(head[0]), usize::from(head[CAP_AT]), head[10]);
+        let tags_at = HEAD + usize::from(flags & TIMED);
+        let lens_at = tags_at + cap;
         let mut base = 0;
         while base < count {
-            let mut hits = self.tag_hits(base, count, tag);
+            let mut hits = simd::matches(simd::lanes(self.0, tags_at + base), tag);
+            if count - base < LANES {
+                hits &= (1 << (count - base)) - 1;
+            }
             while hits != 0 {
                 let index = base + hits.trailing_zeros() as usize;
                 hits &= hits - 1;
-                let offset = self.offset_of(index);
-                if is_it(self.entry(offset, self.len_of(index))) {
-                    return Some((index, offset));
+                let (offset, len) = if flags & WIDE == 0 {
+                    (lens_at + cap + simd::sum(self.0, lens_at, index), usize::from(self.0[lens_at + index]))
+                } else {
+                    (self.offset_wide(index), self.len_of(index))
+                };
+                if is_it(self.entry(offset, len)) {
+                    return Some((index, offset, len));
                 }
             }
             base += LANES;
@@ -173,14 +190,10 @@ impl<'a> Leaf<'a> {
         None
     }
 
-    /// Which of the sixteen entries from `base` on have this tag.
+    /// The header, with `earliest` or the first tags.
     #[inline(always)]
-    pub(super) fn tag_hits(self, base: usize, count: usize, tag: u8) -> u32 {
-        let at = self.tags_at() + base;
-        // Sixteen bytes are always there: behind a tag array that ends early lie at least as many bytes of lengths.
-        let lanes = <&[u8; LANES]>::try_from(&self.0[at..at + LANES]).expect("a slice of sixteen");
-        let valid = if count - base >= LANES { u32::MAX } else { (1 << (count - base)) - 1 };
-        simd::matches(lanes, tag) & valid
+    fn head(self) -> &'a [u8; 16] {
+        self.0.first_chunk().expect("a block has 64 bytes at least")
     }
 
     /// All entries: index, where it begins, its length.
@@ -405,7 +418,7 @@ mod tests {
         assert_eq!(Leaf(&block).find(4, |e| { seen.push(e.0[0]); false }), None);
         assert_eq!(seen, [4, 14, 24, 34, 44, 54, 64, 74, 84, 94]);
         let leaf = Leaf(&block);
-        assert_eq!(leaf.find(9, |e| e.0[0] == 99), Some((99, leaf.offset_of(99))));
+        assert_eq!(leaf.find(9, |e| e.0[0] == 99), Some((99, leaf.offset_of(99), 9)));
         assert_eq!(leaf.find(77, |_| true), None);
     }
 }

@@ -58,6 +58,7 @@ pub struct Pos {
     pub(super) leaf: u32,
     pub(super) generation: u32,
     pub(super) offset: u16,
+    pub(super) len: u16,
     pub(super) index: u8,
 }
 
@@ -188,9 +189,11 @@ impl<O> Table<O> {
         }
         let leaf = Leaf(self.heap.block(handle));
         leaf.find(tag_of(hash), |entry| {
-            for at in (0..entry.0.len() + 63).step_by(64) {
-                simd::prefetch(entry.0.as_ptr().wrapping_add(at.min(entry.0.len() - 1)));
+            let (start, len) = (entry.0.as_ptr(), entry.0.len());
+            for at in (0..len).step_by(64) {
+                simd::prefetch(start.wrapping_add(at));
             }
+            simd::prefetch(start.wrapping_add(len - 1));
             false
         });
     }
@@ -226,8 +229,8 @@ impl<O> Table<O> {
     #[inline(always)]
     fn find_in(&self, handle: u32, hash: u64, key: &[u8]) -> Option<Pos> {
         let leaf = Leaf(self.heap.block(handle));
-        let (index, offset) = leaf.find(tag_of(hash), |entry| simd::same(self.key_of(entry), key))?;
-        Some(self.pos(handle, index, offset))
+        let (index, offset, len) = leaf.find(tag_of(hash), |entry| simd::same(self.key_of(entry), key))?;
+        Some(self.pos(handle, index, offset, len))
     }
 
     #[cold]
@@ -237,8 +240,8 @@ impl<O> Table<O> {
     }
 
     #[inline(always)]
-    pub(super) fn pos(&self, leaf: u32, index: usize, offset: usize) -> Pos {
-        Pos { leaf, generation: self.generation, offset: offset as u16, index: index as u8 }
+    pub(super) fn pos(&self, leaf: u32, index: usize, offset: usize, len: usize) -> Pos {
+        Pos { leaf, generation: self.generation, offset: offset as u16, len: len as u16, index: index as u8 }
     }
 
     /// The leaves of a bucket: none, one, or for a flooded bucket several.
@@ -265,16 +268,13 @@ impl<O> Table<O> {
     #[inline(always)]
     pub(super) fn entry(&self, pos: Pos) -> Entry<'_> {
         self.check(pos);
-        let leaf = Leaf(self.heap.block(pos.leaf));
-        leaf.entry(usize::from(pos.offset), leaf.len_of(usize::from(pos.index)))
+        Entry(self.heap.bytes(pos.leaf, usize::from(pos.offset), usize::from(pos.len)))
     }
 
     #[inline(always)]
     pub(super) fn entry_mut(&mut self, pos: Pos) -> EntryMut<'_> {
         self.check(pos);
-        let block = self.heap.block_mut(pos.leaf);
-        let (at, len) = (usize::from(pos.offset), Leaf(block).len_of(usize::from(pos.index)));
-        EntryMut(&mut block[at..at + len])
+        EntryMut(self.heap.bytes_mut(pos.leaf, usize::from(pos.offset), usize::from(pos.len)))
     }
 
     /// The key of an entry.

@@ -56,7 +56,7 @@ impl<O> Table<O> {
             leaf.add_timer(ms);
         }
         self.used += wanted.len as u64;
-        self.pos(handle, index, offset)
+        self.pos(handle, index, offset, wanted.len)
     }
 
     /// An empty leaf that has room for the entry. Whoever is to refer to it is set by the caller.
@@ -152,7 +152,7 @@ impl<O> Table<O> {
     /// Gives an entry another length. Its key and value are the caller's to write again.
     pub(super) fn stretch(&mut self, pos: Pos, to: usize, expire: Option<i64>) -> Option<Pos> {
         let (index, before) = (usize::from(pos.index), self.leaf(pos.leaf).entries_at());
-        let from = self.leaf(pos.leaf).len_of(index);
+        let from = usize::from(pos.len);
         let leaf = self.leaf(pos.leaf);
         let now = leaf.shape();
         let next = Shape { cap: now.cap, wide: now.wide || to > NARROW_MAX, timed: now.timed || expire.is_some() };
@@ -162,15 +162,14 @@ impl<O> Table<O> {
         let offset = usize::from(pos.offset) - before + self.leaf(handle).entries_at();
         self.leaf_mut(handle).stretch(index, offset, from, to);
         self.used = self.used + to as u64 - from as u64;
-        Some(self.pos(handle, index, offset))
+        Some(self.pos(handle, index, offset, to))
     }
 
     /// Takes an entry's bytes out of its leaf. What it owns is the caller's.
     pub(super) fn cut(&mut self, pos: Pos) {
         let (index, offset) = (usize::from(pos.index), usize::from(pos.offset));
-        let leaf = self.leaf(pos.leaf);
-        let len = leaf.len_of(index);
-        let expire = leaf.entry(offset, len).expire();
+        let len = usize::from(pos.len);
+        let expire = self.entry(pos).expire();
         let mut leaf = self.leaf_mut(pos.leaf);
         leaf.cut(index, offset, len);
         if let Some(ms) = expire {

@@ -29,8 +29,8 @@ impl<O> Table<O> {
     #[inline]
     pub(super) fn each_in(&self, bucket: u32, each: &mut dyn FnMut(Pos)) {
         for handle in self.leaves(bucket) {
-            for (index, offset, _) in self.leaf(handle).places() {
-                each(self.pos(handle, index, offset));
+            for (index, offset, len) in self.leaf(handle).places() {
+                each(self.pos(handle, index, offset, len));
             }
         }
     }
@@ -84,7 +84,7 @@ impl<O> Table<O> {
         for handle in self.leaves(bucket) {
             let leaf = self.leaf(handle);
             if n < leaf.count() {
-                return Some(self.pos(handle, n, leaf.offset_of(n)));
+                return Some(self.pos(handle, n, leaf.offset_of(n), leaf.len_of(n)));
             }
             n -= leaf.count();
         }
@@ -119,7 +119,7 @@ impl<O> Table<O> {
         let leaf = self.leaf(handle);
         for (index, offset, len) in leaf.places() {
             if leaf.entry(offset, len).expire().is_some_and(|ms| ms <= now_ms) {
-                each(self.pos(handle, index, offset));
+                each(self.pos(handle, index, offset, len));
             }
         }
     }
