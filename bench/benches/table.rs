@@ -26,7 +26,9 @@ fn main() {
         "churn" => churn(load),
         "delete" => delete(load),
         "speed" => speed(load),
-        "get16" => get16(load),
+        "get16" => batches_of(load, Doing::Get),
+        "insert16" => batches_of(load, Doing::Set),
+        "remove16" => batches_of(load, Doing::Remove),
         "worst" => worst(load),
         "walk" => walk(load),
         other => panic!("no scenario {other}"),
@@ -301,12 +303,17 @@ fn speed(load: Load) {
     println!("speed {}: single ns: del {delete:.0}", load.name());
 }
 
-/// Batched look-ups alone, many of them: for a profiler.
-fn get16(load: Load) {
+/// Batches of one kind alone, many of them: for a profiler.
+fn batches_of(load: Load, doing: Doing) {
     let mut d = Driver::new(load);
     d.fill(0, load.keys);
-    for _ in 0..5 {
-        println!("get16 {}: {:.0} ns", load.name(), batch(&mut d, Doing::Get, |d, _| d.below(load.keys)));
+    for round in 0..3 {
+        let took = match doing {
+            Doing::Get => batch(&mut d, doing, |d, _| d.below(load.keys)),
+            Doing::Set => batch(&mut d, doing, |_, i| load.keys + round * OPERATIONS + i),
+            Doing::Remove => batch(&mut d, doing, |_, i| (round * OPERATIONS + i).wrapping_mul(2_654_435_761) % load.keys),
+        };
+        println!("batches {}: {took:.0} ns", load.name());
     }
 }
 
