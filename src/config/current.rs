@@ -9,6 +9,8 @@ use super::rooms;
 const HZ_MIN: i64 = 1;
 /// Highest `hz` in effect.
 const HZ_MAX: i64 = 500;
+/// Smallest replication backlog in effect.
+const BACKLOG_BYTES_MIN: i64 = 16 * 1024;
 
 /// The value of every directive.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,9 +56,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Brings hints from people back into what the server can do: `hz` is accepted at any value, and capped.
+    /// Brings hints from people back into what the server can do: some numbers are accepted at any value, and capped.
     pub(super) fn settle(&mut self) {
         self.general.hz = self.general.hz.clamp(HZ_MIN, HZ_MAX);
+        self.replication.repl_backlog_size = self.replication.repl_backlog_size.max(BACKLOG_BYTES_MIN);
     }
 
     /// The CPUs `shard-cpus` names, in order; empty when it is not set.

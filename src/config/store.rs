@@ -355,6 +355,7 @@ mod tests {
         for (name, text, shown) in [
             ("hz", "1000", "500"),
             ("hz", "0", "1"),
+            ("repl-backlog-size", "1", "16384"),
             ("maxmemory", "1gb", "1073741824"),
             ("maxmemory-clients", "10%", "10%"),
             ("slot-migration-max-failover-repl-bytes", "-1", "-1"),
