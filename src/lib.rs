@@ -30,6 +30,7 @@ pub mod core;
 pub mod dispatch;
 pub mod log;
 pub mod mesh;
+pub mod process;
 pub mod protocol;
 pub mod runtime;
 pub mod start;
