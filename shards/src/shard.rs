@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::effects::{Effects, Event};
 use crate::exec::{Env, Exec, Limits};
 use crate::keyspace::Keyspace;
+use crate::keyspace::evict::{Evicted, EvictionPolicy};
 use crate::keyspace::expire::ActiveExpiry;
 use crate::keyspace::guests::Loan;
 use crate::reply::{Reply, Resp};
@@ -106,6 +107,13 @@ impl Shard {
             && !self.keyspace.has_guests()
             && self.expiry.round(&mut self.keyspace, leaves, &|db, key| locks.blocks_write(db, key));
         self.keyspace.free_some() || more
+    }
+
+    /// Makes room at `now_ms`: evicts up to `keys_max` keys that no transaction has locked.
+    pub fn evict(&mut self, now_ms: i64, policy: EvictionPolicy, samples: usize, keys_max: usize) -> Evicted {
+        self.keyspace.set_now(now_ms);
+        let locks = &self.locks;
+        self.keyspace.evict_some(policy, samples, keys_max, &|db, key| locks.blocks_write(db, key))
     }
 
     /// What happened since the last `clear_effects`.

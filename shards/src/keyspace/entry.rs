@@ -220,6 +220,18 @@ impl<'k> EntryMut<'k> {
         removed
     }
 
+    /// Removes the key to make room: told to all who listen, but no change of the data set in the counter's sense.
+    pub(super) fn evict(&mut self) {
+        let Some(pos) = self.pos.take() else { return };
+        self.before_change();
+        let object = self.table_mut().remove(pos);
+        self.ks.discard(object);
+        self.ks.watch.changed(self.db, self.key);
+        self.ks.effects.evicted += 1;
+        self.ks.effects.event(Event::EVICTED, self.db, self.key);
+        self.ks.effects.op(self.db, &[b"UNLINK", self.key]);
+    }
+
     /// Takes the value out as it is, with its tag, expiry and LRU field, removing the key (RENAME, MOVE).
     pub fn take(&mut self, event: Event) -> Option<Taken> {
         let taken = self.lift()?;

@@ -6,13 +6,16 @@
 //! has to remember to signal, notify or replicate.
 //!
 //! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
-//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `guests` keys lent by other shards, `slots` the hash slots,
+//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `evict` making room,
+//! `memory` what a key costs, `guests` keys lent by other shards, `slots` the hash slots,
 //! `transfer` values going from key to key.
 
 pub mod access;
 pub mod entry;
+pub mod evict;
 pub mod expire;
 pub mod guests;
+mod memory;
 pub mod slots;
 pub mod space;
 pub mod table;

@@ -52,6 +52,8 @@ pub struct Keyspace {
     pub no_touch: bool,
     pub(super) now_ms: i64,
     pub(super) rng: Prng,
+    /// Where eviction's walk for keys with a TTL stands.
+    pub(super) evict_cursor: u64,
     /// Objects taken out of the keyspace, to be dropped in slices by `tick`.
     pub(super) garbage: Vec<Box<Object>>,
     /// Whole tables taken out by an asynchronous flush.
@@ -79,6 +81,7 @@ impl Keyspace {
             no_touch: false,
             now_ms: 0,
             rng,
+            evict_cursor: 0,
             garbage: Vec::new(),
             garbage_tables: Vec::new(),
             seed,
@@ -389,8 +392,8 @@ fn is_live(table: &Table<Object>, key: &[u8], now_ms: i64) -> bool {
 /// A key that was found, for reading.
 #[derive(Clone, Copy)]
 pub struct Found<'k> {
-    table: &'k Table<Object>,
-    pos: Pos,
+    pub(super) table: &'k Table<Object>,
+    pub(super) pos: Pos,
 }
 
 impl<'k> Found<'k> {

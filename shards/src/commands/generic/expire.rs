@@ -140,8 +140,7 @@ fn expire_at(x: &mut Exec<'_>, name: &str, base_ms: i64, unit_ms: i64) -> Result
         return Ok(());
     }
     if past {
-        entry.remove(Event::EXPIRED);
-        x.ks.effects.expired += 1;
+        entry.remove_expired();
         x.propagate_as(&[b"UNLINK", key]);
     } else {
         entry.expire(at_ms, Event::EXPIRE);

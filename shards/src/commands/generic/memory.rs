@@ -5,8 +5,6 @@ use crate::command::{Arg, ArgKind, Command, Group, KeySpec, flag, key};
 use crate::commands::container;
 use crate::error::{self, CommandError};
 use crate::exec::Exec;
-use crate::keyspace::space::Found;
-use crate::keyspace::table::Value;
 
 /// MEMORY subcommand
 pub const MEMORY: Command = Command {
@@ -32,16 +30,6 @@ pub const USAGE: Command = Command {
     ..Command::new("usage", usage)
 };
 
-/// Bytes of an entry beside key and value: tag and length in the leaf's index, type, key length and 24 bits of use.
-const ENTRY_BYTES: usize = 7;
-/// Bytes of an expiry.
-const EXPIRY_BYTES: usize = 5;
-/// Average share of an entry in its leaf's header, the leaf's unused end, and the directory: measured over tables from
-/// a million to ten million keys.
-const SHARE_BYTES: usize = 3;
-/// An integer or a pointer in the leaf.
-const WORD_BYTES: usize = 8;
-
 fn usage(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let mut i = 3;
     while i < x.argc() {
@@ -50,20 +38,9 @@ fn usage(x: &mut Exec<'_>) -> Result<(), CommandError> {
         }
         i += 2;
     }
-    match x.ks.peek(x.db, x.argv.get(2)).map(|found| entry_bytes(&found)) {
+    match x.ks.peek(x.db, x.argv.get(2)).map(|found| found.memory_bytes()) {
         Some(bytes) => x.reply.count(bytes),
         None => x.reply.null(),
     }
     Ok(())
-}
-
-/// Bytes that an entry holds, its share of the table included.
-pub fn entry_bytes(found: &Found<'_>) -> usize {
-    let value = match found.value() {
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Int(_) => WORD_BYTES,
-        Value::Object(object) => WORD_BYTES + object.memory_bytes(),
-    };
-    let expiry = if found.expire_at().is_some() { EXPIRY_BYTES } else { 0 };
-    found.key().len() + value + ENTRY_BYTES + expiry + SHARE_BYTES
 }

@@ -9,7 +9,6 @@ pub mod scan;
 mod ttl;
 
 pub use object::encoding_of;
-pub use memory::entry_bytes;
 
 use crate::command::ShardRun;
 

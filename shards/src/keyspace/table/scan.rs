@@ -35,6 +35,12 @@ impl<O> Table<O> {
         }
     }
 
+    /// Gives each entry of the bucket of `hash`: a cheap sample of neighbours if the hash is random, where every entry has
+    /// the same chance.
+    pub fn each_near(&self, hash: u64, each: &mut dyn FnMut(Pos)) {
+        self.each_in(self.bucket(hash), each);
+    }
+
     /// Gives each entry.
     pub fn for_each(&self, each: &mut dyn FnMut(Pos)) {
         for bucket in 0..self.buckets() {
