@@ -1,11 +1,15 @@
 //! What a shard holds, as text that can be compared: for tests that ask whether two shards are the same (replay,
 //! replication, AOF) or whether a call changed anything.
 //!
+//! A string counts as its bytes, whatever its encoding: INCRBYFLOAT leaves text where the SET that replays it may leave an
+//! integer, here as in Valkey.
+//!
 //! Keys whose time has come are left out: whether they are gone already is nobody's business.
 
 use crate::keyspace::Keyspace;
 use crate::keyspace::table::Value;
 use crate::shard::Shard;
+use crate::types::{Object, tag};
 
 /// One key of a shard.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,11 +18,11 @@ pub struct Content {
     pub db: u32,
     /// The key, escaped.
     pub key: String,
-    /// Type tag.
-    pub tag: u8,
+    /// Type, as TYPE prints it.
+    pub type_name: &'static str,
     /// When it expires, unix milliseconds.
     pub expire_at: Option<i64>,
-    /// The value in its encoding.
+    /// The value.
     pub value: String,
 }
 
@@ -35,11 +39,13 @@ pub fn contents(shard: &mut Shard, now_ms: i64) -> Vec<Content> {
             }
             let value = match table.value(pos) {
                 Value::Bytes(bytes) => bytes.escape_ascii().to_string(),
-                Value::Int(n) => format!("int {n}"),
+                Value::Int(n) => n.to_string(),
+                Value::Object(Object::String(bytes)) => bytes.escape_ascii().to_string(),
+                #[allow(unreachable_patterns)]
                 Value::Object(object) => format!("{object:?}"),
             };
             let key = table.key(pos).escape_ascii().to_string();
-            found.push(Content { db, key, tag: table.type_tag(pos), expire_at, value });
+            found.push(Content { db, key, type_name: tag::type_name(table.type_tag(pos)), expire_at, value });
         });
     }
     found.sort_unstable();

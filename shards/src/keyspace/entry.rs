@@ -115,6 +115,16 @@ impl<'k> EntryMut<'k> {
         }
     }
 
+    /// Sets a string that was computed: not kept as an integer even if it spells one (INCRBYFLOAT, as OBJECT ENCODING
+    /// tells).
+    pub fn set_text(&mut self, bytes: &[u8], ttl: Ttl, event: Event) {
+        if bytes.len() > Table::<Object>::INLINE_MAX {
+            self.put(NewValue::Object(Box::new(Object::String(bytes.to_vec()))), tag::STRING, ttl, event);
+        } else {
+            self.put(NewValue::Bytes(bytes), tag::STRING, ttl, event);
+        }
+    }
+
     /// Sets a string that was edited: never an integer, and OBJECT ENCODING says "raw".
     pub fn set_raw(&mut self, bytes: Vec<u8>, ttl: Ttl, event: Event) {
         if bytes.len() > Table::<Object>::INLINE_MAX {

@@ -4,6 +4,7 @@
 //! commands.
 
 mod counters;
+mod float;
 mod get;
 mod getex;
 mod lcs;
@@ -29,6 +30,7 @@ crate::rows! {
         getex::GETSET,
         counters::INCR,
         counters::INCRBY,
+        float::INCRBYFLOAT,
         lcs::LCS,
         multi::MGET,
         multi::MSET,
