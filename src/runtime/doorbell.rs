@@ -74,6 +74,11 @@ impl Doorbells {
         Ok(Arc::new(Doorbells(bells)))
     }
 
+    /// How many cores there are.
+    pub fn cores(&self) -> usize {
+        self.0.len()
+    }
+
     /// One core's bell.
     pub fn bell(&self, core: usize) -> &Arc<Doorbell> {
         &self.0[core]

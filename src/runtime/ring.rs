@@ -6,8 +6,7 @@
 //! (`SUBMIT_ALL`). The ring's descriptor is registered, which saves its look-up on every enter. All of that needs Linux 6.1;
 //! `NO_SQARRAY` (6.6) is left out where it is refused.
 //!
-//! A small RLIMIT_MEMLOCK (containers) makes set-up fail with ENOMEM; then the sizes are halved until it works: a small ring
-//! is merely slower, since a full submission queue is flushed and the kernel keeps completions that do not fit.
+//! A small ring is merely slower: a full submission queue is flushed, and the kernel keeps completions that do not fit.
 //!
 //! Invariant: entries reach the kernel in the order they were pushed, also when the queue was full.
 #![allow(unsafe_code)] // io_uring_enter, io_uring_register and pushing raw submission entries
@@ -21,7 +20,7 @@ use io_uring::types::Timespec;
 use io_uring::{IoUring, Submitter, cqueue, squeue};
 
 /// Below this a ring is not worth having.
-const SUBMISSIONS_MIN: u32 = 32;
+pub const SUBMISSIONS_MIN: u32 = 32;
 const REGISTER_RING_FDS: u32 = 20;
 const ENTER_GETEVENTS: u32 = 1;
 const ENTER_EXT_ARG: u32 = 1 << 3;
@@ -58,19 +57,10 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Opens a ring on this thread, with these sizes or, if memory is short, smaller ones.
+    /// Opens a ring on this thread.
     pub fn open(submissions: u32, completions: u32) -> io::Result<Ring> {
         assert!(submissions >= SUBMISSIONS_MIN && completions >= submissions, "ring sizes");
-        let (mut submissions, mut completions) = (submissions, completions);
-        let ring = loop {
-            match set_up(submissions, completions) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && submissions / 2 >= SUBMISSIONS_MIN => {
-                    submissions /= 2;
-                    completions /= 2;
-                }
-                other => break other?,
-            }
-        };
+        let ring = set_up(submissions, completions)?;
         let mut ring = Ring { enter_fd: ring.as_raw_fd(), enter_flags: 0, ring, overflow: VecDeque::new(), enters: 0 };
         ring.register_own_fd();
         Ok(ring)
