@@ -12,6 +12,7 @@ use crate::core::message::Message;
 use crate::core::shared::Shared;
 use crate::core::turn::Core;
 use crate::mesh::{Endpoint, RING_SLOTS, mesh};
+use crate::process::{self, Supervisor};
 use crate::runtime::{Doorbells, Options, UringIo, listen, signals, threads};
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -44,11 +45,27 @@ fn refuse(text: &str) -> ExitCode {
 
 /// Starts, serves until it is asked to stop, ends.
 fn start(request: &Request) -> Result<(), String> {
-    let loaded = load::load(request, &mut Disk).map_err(|fatal| fatal.to_string())?;
+    let mut loaded = load::load(request, &mut Disk).map_err(|fatal| fatal.to_string())?;
+    load::refuse_unserved(&loaded).map_err(|fatal| fatal.to_string())?;
+    process::detach(&loaded.config).map_err(|e| format!("Can't go to the background: {e}"))?;
     crate::log::start(&loaded.config.logging)?;
+    crate::log::crash::set_context(&loaded.config.general.debug_context.to_str_lossy());
     signals::block().map_err(|e| format!("Can't set up signals: {e}"))?;
-    let server = Server::open(loaded)?;
-    server.serve()
+    process::settle_in(&mut loaded.config)?;
+    let supervisor = process::supervisor(loaded.config.general.supervised);
+    let logs_to_file = !loaded.config.logging.logfile.is_empty();
+    let served = Server::open(loaded).and_then(|server| {
+        // Only now: a server that finds its port taken must not touch the file of the one that has it.
+        let pid_file = process::write_pid_file(&server.config);
+        let served = server.serve(supervisor);
+        pid_file.inspect(|file| process::remove_pid_file(file));
+        served
+    });
+    if let (Err(text), true) = (&served, logs_to_file) {
+        // In the background nobody reads standard error.
+        tracing::error!("{text}");
+    }
+    served
 }
 
 /// A server that listens but does not run yet.
@@ -80,7 +97,7 @@ impl Server {
         Ok(Server { shared, config, cpus, doorbells, listeners })
     }
 
-    fn serve(mut self) -> Result<(), String> {
+    fn serve(mut self, supervisor: Supervisor) -> Result<(), String> {
         let shards = self.cpus.len();
         tracing::info!("Running on {shards} shard(s), CPUs {:?}", self.cpus);
         let (started, reports) = channel();
@@ -103,11 +120,13 @@ impl Server {
         let problem = (0..shards).find_map(|_| reports.recv().map_or(Some("a core ended".to_owned()), |r| r.err()));
         if problem.is_none() {
             self.announce();
+            supervisor.ready();
             let signal = signals::wait();
             if let Some(name) = signal {
                 tracing::warn!("Received {name} scheduling shutdown...");
             }
         }
+        supervisor.stopping();
         self.shared.stop();
         (0..shards).for_each(|core| self.doorbells.bell(core).ring());
         for core in cores {
