@@ -48,6 +48,9 @@ pub struct Keyspace {
     pub stats: LookupStats,
     /// Expired keys are hidden, not removed (a replica waits for its primary; CLIENT PAUSE WRITE; DEBUG).
     pub keep_expired: bool,
+    /// Reads find hidden keys too: set while a replica executes what its primary sends, since for the primary they were
+    /// there. Means nothing without `keep_expired`.
+    pub see_expired: bool,
     /// Reads of this call do not count as use (CLIENT NO-TOUCH).
     pub no_touch: bool,
     pub(super) now_ms: i64,
@@ -78,6 +81,7 @@ impl Keyspace {
             access: AccessPolicy::default(),
             stats: LookupStats::default(),
             keep_expired: false,
+            see_expired: false,
             no_touch: false,
             now_ms: 0,
             rng,
@@ -165,7 +169,7 @@ impl Keyspace {
         let hash = table.hash(key);
         let pos = table.find(hash, key);
         if let Some(pos) = pos {
-            if table.expire_at(pos).is_none_or(|at| at > now_ms) {
+            if table.expire_at(pos).is_none_or(|at| at > now_ms || self.keep_expired && self.see_expired) {
                 if how == Lookup::Use {
                     let old = table.lru(pos);
                     let new = access.used(old, now_ms, &mut self.rng);
@@ -193,7 +197,7 @@ impl Keyspace {
         let table = self.home(db, key);
         let live = table
             .find(table.hash(key), key)
-            .filter(|pos| table.expire_at(*pos).is_none_or(|at| at > now_ms))
+            .filter(|pos| table.expire_at(*pos).is_none_or(|at| at > now_ms || self.keep_expired && self.see_expired))
             .map(|pos| (pos, table.lru(pos)));
         match (live, how) {
             (_, Lookup::Quiet) => {}

@@ -24,6 +24,8 @@ impl Keyspace {
         self.effects.event(NEW, to.0, to.1);
         self.effects.event(left, from.0, from.1);
         self.effects.changed(reached, to.0, to.1);
+        // The end of the call settles the client's database only.
+        self.settle(to.0);
         true
     }
 
@@ -36,6 +38,8 @@ impl Keyspace {
         self.entry_mut(to.0, to.1).lay(taken);
         self.effects.event(NEW, to.0, to.1);
         self.effects.changed(reached, to.0, to.1);
+        // The end of the call settles the client's database only.
+        self.settle(to.0);
         true
     }
 }

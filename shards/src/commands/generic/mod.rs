@@ -6,6 +6,8 @@ mod memory;
 mod object;
 mod rename;
 pub mod scan;
+#[cfg(test)]
+mod tests;
 mod ttl;
 
 pub use object::encoding_of;
