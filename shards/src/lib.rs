@@ -22,6 +22,7 @@ pub mod contents;
 pub mod effects;
 pub mod error;
 pub mod exec;
+pub mod generate;
 pub mod keyspace;
 pub mod reply;
 pub mod shard;
