@@ -226,7 +226,8 @@ impl<'a> Entry<'a> {
 
     #[inline]
     pub(super) fn lru(self) -> u32 {
-        u32::from_le_bytes([self.0[2], self.0[3], self.0[4], 0])
+        // Four bytes with the key's length in front: one load instead of three.
+        self.0[1..].first_chunk().map_or(0, |b| u32::from_le_bytes(*b) >> 8)
     }
 
     #[inline]

@@ -199,9 +199,13 @@ impl<'a> Leaf<'a> {
     /// All entries: index, where it begins, its length.
     #[inline]
     pub(super) fn places(self) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
-        let mut offset = self.entries_at();
+        let (wide, mut offset) = (self.has(WIDE), self.entries_at());
+        let lens = &self.0[self.lens_at()..offset];
         (0..self.count()).map(move |index| {
-            let len = self.len_of(index);
+            let len = match wide {
+                false => usize::from(lens[index]),
+                true => usize::from(u16::from_le_bytes([lens[2 * index], lens[2 * index + 1]])),
+            };
             offset += len;
             (index, offset - len, len)
         })
