@@ -3,7 +3,7 @@
 
 use super::map::Table;
 use super::heap::BLOCK_MAX;
-use super::leaf::{CAP_MAX, CHAINED, EXTRA, Leaf, LeafMut, NARROW_MAX, Shape};
+use super::leaf::{CAP_MAX, CHAINED, EXTRA, Leaf, LeafMut, NARROW_MAX, Shape, is_member};
 use super::owned;
 use super::entry::{Entry, StoredKey};
 use super::room::Wanted;
@@ -219,14 +219,12 @@ impl Half {
     }
 
     fn copy(&self, from: Leaf<'_>, mut to: LeafMut<'_>) {
-        for (index, offset, len) in from.places() {
-            if self.members[index / 64] >> (index % 64) & 1 == 0 {
-                continue;
-            }
-            let entry = from.entry(offset, len);
-            let (_, at) = to.push(from.tag(index), len);
-            to.0[at..at + len].copy_from_slice(entry.0);
-            if let Some(ms) = entry.expire() {
+        to.append_members(from, &self.members);
+        if !self.timed {
+            return;
+        }
+        for (_, offset, len) in from.places().filter(|&(index, ..)| is_member(&self.members, index)) {
+            if let Some(ms) = from.entry(offset, len).expire() {
                 to.add_timer(ms);
             }
         }

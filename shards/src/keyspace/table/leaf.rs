@@ -55,6 +55,12 @@ impl Shape {
     }
 }
 
+/// Whether a set of entries has this one.
+#[inline(always)]
+pub(super) fn is_member(members: &[u64; 4], index: usize) -> bool {
+    members[index / 64] >> (index % 64) & 1 != 0
+}
+
 /// A look into a leaf.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'a>(pub(super) &'a [u8]);
@@ -282,6 +288,25 @@ impl LeafMut<'_> {
         self.0[0] = (index + 1) as u8;
         self.set_used(offset + len);
         (index, offset)
+    }
+
+    /// Adds those entries of another leaf whose bit is set. Shape and block must have room for them; expiries are the
+    /// caller's to add.
+    pub(super) fn append_members(&mut self, from: Leaf<'_>, members: &[u64; 4]) {
+        let (tags, mut index, mut at) = (self.view().tags_at(), self.view().count(), self.view().used());
+        let from_tags = &from.0[from.tags_at()..][..from.count()];
+        for (i, offset, len) in from.places() {
+            if !is_member(members, i) {
+                continue;
+            }
+            self.0[tags + index] = from_tags[i];
+            self.set_len(index, len);
+            self.0[at..at + len].copy_from_slice(&from.0[offset..offset + len]);
+            (index, at) = (index + 1, at + len);
+        }
+        assert!(index <= self.view().cap(), "the caller made room");
+        self.0[0] = index as u8;
+        self.set_used(at);
     }
 
     /// Takes an entry out and closes the gap.
