@@ -69,6 +69,7 @@ impl Center {
             if count > 1 {
                 let db = message::read_db(&batch, begin);
                 ends[..count].iter().filter(|e| e.2 != 0).for_each(|e| self.shard.keyspace.prefetch_leaf(db, e.2));
+                ends[..count].iter().filter(|e| e.2 != 0).for_each(|e| self.shard.keyspace.prefetch_entry(db, e.2));
             }
             for i in 0..count {
                 let last = if i + 1 < count { ends[i + 1].0 } else { spans.len() };

@@ -128,11 +128,10 @@ impl Center {
             let limits = self.parse_limits(&connection.session);
             let last = self.parse_ahead(connection, input, at, &limits, &mut batch);
             if batch.requests.len() > 1 {
-                for parsed in &batch.requests {
-                    if parsed.hash != 0 {
-                        self.shard.keyspace.prefetch_leaf(connection.session.db, parsed.hash);
-                    }
-                }
+                let db = connection.session.db;
+                let hashes = || batch.requests.iter().map(|parsed| parsed.hash).filter(|hash| *hash != 0);
+                hashes().for_each(|hash| self.shard.keyspace.prefetch_leaf(db, hash));
+                hashes().for_each(|hash| self.shard.keyspace.prefetch_entry(db, hash));
             }
             let mut all = true;
             for parsed in &batch.requests {

@@ -376,6 +376,12 @@ impl Keyspace {
         self.dbs[db as usize].prefetch_leaf(hash);
     }
 
+    /// ... and last the entry in it. This reads the leaf's head, so all keys' leaves should be asked for before.
+    #[inline]
+    pub fn prefetch_entry(&self, db: u32, hash: u64) {
+        self.dbs[db as usize].prefetch_entry(hash);
+    }
+
     /// Checks every table and the guests; for tests and simulation.
     pub fn check_invariants(&self) {
         for table in &self.dbs {

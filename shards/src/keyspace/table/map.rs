@@ -176,7 +176,6 @@ impl<O> Table<O> {
         let leaf = self.directory.get(self.bucket(hash));
         if leaf != 0 {
             self.heap.prefetch(leaf, 0, 2);
-            self.primed.set((self.primed.get() + 1).min(PRIMED_MAX));
         }
     }
 
@@ -187,6 +186,7 @@ impl<O> Table<O> {
         if handle == 0 {
             return;
         }
+        self.prime();
         let leaf = Leaf(self.heap.block(handle));
         leaf.find(tag_of(hash), |entry| {
             let (start, len) = (entry.0.as_ptr(), entry.0.len());
@@ -203,9 +203,16 @@ impl<O> Table<O> {
     pub fn prefetch_leaf_whole(&self, hash: u64) {
         let handle = self.directory.get(self.bucket(hash));
         if handle != 0 {
+            self.prime();
             let used = Leaf(self.heap.block(handle)).used();
             self.heap.prefetch(handle, 2, used.div_ceil(64));
         }
+    }
+
+    /// The next look-up need not ask for lines itself.
+    #[inline(always)]
+    fn prime(&self) {
+        self.primed.set((self.primed.get() + 1).min(PRIMED_MAX));
     }
 
     /// The entry of a key. The hash must be that of the key.
