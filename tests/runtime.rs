@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ringkey::runtime::{ConnId, Doorbells, Event, FileWrite, Io, Options, UringIo};
+use ringkey::runtime::{Chunk, ConnId, Doorbells, Event, FileWrite, Io, Options, UringIo};
 
 /// Small, so that tests run into every limit.
 const TIGHT: Options = Options { submissions: 32, completions: 64, buffers: 8, buffer_bytes: 4096 };
@@ -530,6 +530,155 @@ fn cores_wake_each_other_by_message_and_threads_by_the_bell() {
     // The sleeper is gone: waking it is harmless.
     io.wake(1);
     io.submit();
+}
+
+#[test]
+fn a_message_that_cannot_be_delivered_becomes_a_ring_of_the_bell() {
+    let doorbells = Doorbells::new(2).unwrap();
+    let mut io = UringIo::new(0, TIGHT, Arc::clone(&doorbells)).unwrap();
+    let mut sleeper = UringIo::new(1, TIGHT, Arc::clone(&doorbells)).unwrap();
+    let no_ring = std::fs::File::open("/dev/null").unwrap();
+    doorbells.bell(1).set_ring_fd(Some(no_ring.as_raw_fd()));
+    io.wake(1);
+    io.wait(Some(Duration::from_secs(5)));
+    io.poll(&mut Vec::new());
+    until(&mut sleeper, |_, event| matches!(event, Event::Woken).then_some(()));
+}
+
+#[test]
+fn dropping_everything_at_once_ends_every_connection() {
+    let path = std::env::temp_dir().join(format!("ringkey-drop-{}", std::process::id()));
+    let file = Rc::new(std::fs::File::create(&path).unwrap());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut io = UringIo::new(0, TIGHT, Doorbells::new(1).unwrap()).unwrap();
+    io.listen(0, listener.into());
+    let (mut peers, mut kept) = (Vec::new(), Vec::new());
+    for number in 0..60u8 {
+        let (fd, mut peer) = pair();
+        let conn = io.adopt(fd);
+        match number % 3 {
+            0 => io.send(conn, vec![number; 4 << 20]),
+            1 => io.receive_into(conn, Vec::with_capacity(1 << 16)),
+            _ => peer.write_all(&[number; 100]).unwrap(),
+        }
+        let buffer = vec![number; 100_000];
+        io.write_file(FileWrite { token: 1, file: Rc::clone(&file), buffer, offset: None, sync: true });
+        peers.push(peer);
+    }
+    io.submit();
+    let mut events = Vec::new();
+    io.poll(&mut events);
+    kept.append(&mut events);
+    drop(io);
+    for peer in &mut peers {
+        // Bytes that were under way and then the end, or a reset where input was left unread.
+        let mut rest = Vec::new();
+        let _ = peer.read_to_end(&mut rest);
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// What a storm knows of one connection.
+struct Stormy {
+    conn: ConnId,
+    peer: UnixStream,
+    written: u64,
+    received: u64,
+    busy_filling: bool,
+}
+
+/// Everything a core may ask for, at random, with peers that write and vanish: what arrives is in order, nothing is said of a
+/// closed connection in a later poll, and in the end nothing is left.
+#[test]
+fn a_storm_of_calls_leaves_nothing_behind() {
+    for seed in 1..=6 {
+        with_ring(move |io| storm(io, seed));
+    }
+}
+
+fn storm(io: &mut UringIo, seed: u64) {
+    let mut numbers = Numbers(seed * 7919);
+    let (mut live, mut held): (Vec<Stormy>, Vec<Chunk>) = (Vec::new(), Vec::new());
+    let mut events = Vec::new();
+    for _ in 0..3000 {
+        if live.len() < 30 {
+            let (fd, peer) = pair();
+            peer.set_nonblocking(true).unwrap();
+            live.push(Stormy { conn: io.adopt(fd), peer, written: 0, received: 0, busy_filling: false });
+        }
+        let index = numbers.below(live.len());
+        let one = &mut live[index];
+        match numbers.below(12) {
+            0..=3 => {
+                let len = numbers.below(9000);
+                let data: Vec<u8> = (one.written..one.written + len as u64).map(|at| at as u8).collect();
+                one.written += one.peer.write(&data).unwrap_or(0) as u64;
+            }
+            4 => drop(one.peer.read(&mut [0; 50_000])),
+            5 if !io.is_sending(one.conn) => io.send(one.conn, vec![1; 1 + numbers.below(300_000)]),
+            6 => io.pause_receive(one.conn),
+            7 => io.resume_receive(one.conn),
+            8 if !one.busy_filling => {
+                one.busy_filling = true;
+                io.receive_into(one.conn, Vec::with_capacity(1 + numbers.below(20_000)));
+            }
+            9 => io.shutdown_write(one.conn),
+            10 => {
+                io.close(one.conn);
+                live.swap_remove(index);
+            }
+            11 => held.drain(..).for_each(|chunk| io.release(chunk)),
+            _ => {}
+        }
+        if numbers.below(4) == 0 {
+            io.submit();
+        }
+        io.poll(&mut events);
+        for event in events.drain(..) {
+            check_stormy(io, &mut live, &mut held, event);
+        }
+    }
+    held.drain(..).for_each(|chunk| io.release(chunk));
+    live.drain(..).for_each(|one| io.close(one.conn));
+    while io.connections() > 0 {
+        io.wait(Some(Duration::from_millis(100)));
+        io.poll(&mut events);
+        assert!(events.is_empty(), "seed {seed}: {events:?}");
+    }
+    assert_eq!(io.buffers_available(), 8, "seed {seed}");
+}
+
+impl Stormy {
+    fn take(&mut self, bytes: &[u8]) {
+        assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == (self.received + at as u64) as u8), "out of order");
+        self.received += bytes.len() as u64;
+        assert!(self.received <= self.written);
+    }
+}
+
+fn find(live: &mut [Stormy], conn: ConnId) -> &mut Stormy {
+    live.iter_mut().find(|one| one.conn == conn).expect("an event of a live connection")
+}
+
+fn check_stormy(io: &mut UringIo, live: &mut [Stormy], held: &mut Vec<Chunk>, event: Event) {
+    match event {
+        Event::Received { conn, chunk } => {
+            find(live, conn).take(io.bytes(&chunk));
+            held.push(chunk);
+        }
+        Event::Filled { conn, buffer, received } => {
+            assert_eq!(buffer.len(), received);
+            let one = find(live, conn);
+            one.busy_filling = false;
+            one.take(&buffer);
+            io.resume_receive(conn);
+        }
+        Event::Sent { conn, .. } | Event::Closed { conn, .. } => {
+            find(live, conn);
+        }
+        Event::Woken => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Lowers the limit of descriptors for this process in a child: the test runs itself again.

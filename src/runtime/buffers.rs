@@ -24,7 +24,7 @@ use super::ring::Ring;
 const GROUP: u16 = 0;
 const _: () = assert!(size_of::<BufRingEntry>() == 16);
 
-/// A piece of anonymous memory, zeroed, page-aligned, unmapped on drop.
+/// A piece of anonymous memory, zeroed, page-aligned, unmapped on drop (unless its length was set to 0: then it stays).
 struct Mapping {
     start: NonNull<u8>,
     len: usize,
@@ -44,6 +44,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
         // SAFETY: the mapping was made by `new`, and whoever owns it has let go of every pointer into it.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
     }
@@ -90,6 +93,12 @@ impl Buffers {
     /// Bytes of one buffer.
     pub fn size(&self) -> u32 {
         self.size
+    }
+
+    /// Leaves the memory mapped for ever: the last resort of a shutdown that could not wait for the kernel.
+    pub fn leak(&mut self) {
+        self.entries.len = 0;
+        self.memory.len = 0;
     }
 
     /// How many buffers are in the kernel's hands (or in completions not yet reaped).

@@ -25,6 +25,7 @@ const REGISTER_RING_FDS: u32 = 20;
 const ENTER_GETEVENTS: u32 = 1;
 const ENTER_EXT_ARG: u32 = 1 << 3;
 const ENTER_REGISTERED_RING: u32 = 1 << 4;
+const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
 /// The kernel's `io_uring_getevents_arg`.
 #[repr(C)]
@@ -61,7 +62,9 @@ impl Ring {
     pub fn open(submissions: u32, completions: u32) -> io::Result<Ring> {
         assert!(submissions >= SUBMISSIONS_MIN && completions >= submissions, "ring sizes");
         let ring = set_up(submissions, completions)?;
-        let mut ring = Ring { enter_fd: ring.as_raw_fd(), enter_flags: 0, ring, overflow: VecDeque::new(), enters: 0 };
+        // A wait with receives under way would count as waiting for a disk: an idle server would show a CPU full of iowait.
+        let enter_flags = if ring.params().is_feature_no_iowait() { ENTER_NO_IOWAIT } else { 0 };
+        let mut ring = Ring { enter_fd: ring.as_raw_fd(), enter_flags, ring, overflow: VecDeque::new(), enters: 0 };
         ring.register_own_fd();
         Ok(ring)
     }
@@ -74,7 +77,7 @@ impl Ring {
         let registered = unsafe { libc::syscall(libc::SYS_io_uring_register, fd, REGISTER_RING_FDS, &raw mut update, 1) };
         if registered == 1 {
             self.enter_fd = update.offset as RawFd;
-            self.enter_flags = ENTER_REGISTERED_RING;
+            self.enter_flags |= ENTER_REGISTERED_RING;
         }
     }
 

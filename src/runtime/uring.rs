@@ -545,7 +545,9 @@ impl Drop for UringIo {
             self.wait(Some(Duration::from_millis(10)));
         }
         std::mem::forget(self.connections.take_busy_buffers());
+        std::mem::forget(std::mem::take(&mut self.bell_count));
         self.files.leak();
+        self.buffers.leak();
     }
 }
 
