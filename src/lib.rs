@@ -18,6 +18,7 @@
 //! | [`config`] | every directive |
 //! | [`log`] | log lines and crash reports |
 //! | [`stats`] | what the server knows of itself |
+//! | [`process`] | background, pid file, supervisor, limits |
 //! | [`start`] | from the command line to running cores |
 //!
 //! Rooms never look sideways at each other; they meet in `core`.

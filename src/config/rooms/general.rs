@@ -32,11 +32,10 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         "Locale by which SORT ALPHA compares; empty takes the environment's.",
         later("SORT ALPHA compares bytes");
     "extended-redis-compatibility" => extended_redis_compatibility: bool = false,
-        "Introduce ourselves under the older name where clients look for it.",
-        later("replies have one wording");
+        "Introduce ourselves under the older name where clients look for it.";
     "availability-zone" => availability_zone: Text = Text::of(""),
         "Name of the zone this server runs in, shown to clients by HELLO and INFO.",
-        binary, later("it is shown nowhere");
+        binary;
     "hash-seed" => hash_seed: Text = Text::of(""),
         "Text from which the hash function's seed is made; empty draws a random seed at each start.",
         empty_is_unset, binary, check(checks::hash_seed), immutable, later("the seed is drawn at random");
@@ -57,12 +56,13 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         range(0, I32_MAX), later("replication is not built");
     "shutdown-on-sigint" => shutdown_on_sigint: ShutdownFlags = ShutdownFlags::default(),
         "What SIGINT does: default, or a mix of save, nosave, now, force, safe and failover.",
-        multi_arg;
+        multi_arg, later("snapshots and replication are not built, so every stop is alike");
     "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownFlags = ShutdownFlags::default(),
         "What SIGTERM does; same words.",
-        multi_arg;
+        multi_arg, later("snapshots and replication are not built, so every stop is alike");
     "ignore-warnings" => ignore_warnings: Text = Text::of(""),
-        "Warnings about the system that shall not stop the start.";
+        "Warnings about the system that shall not stop the start.",
+        idle("no warning stops the start");
     "busy-reply-threshold" => busy_reply_threshold: i64 = 5000,
         "Milliseconds a script may run before other clients are told BUSY instead of waiting.",
         range(0, I64_MAX), alias("lua-time-limit"), later("scripting is not built");

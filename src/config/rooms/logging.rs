@@ -29,5 +29,6 @@ rows! { logging: Logging, "LOGGING", "What is written down, where and in which f
         "Test the memory as part of a crash report.",
         idle("a crash report tests no memory");
     "hide-user-data-from-log" => hide_user_data_from_log: bool = true,
-        "Keep keys and values out of log lines and crash reports.";
+        "Keep keys and values out of log lines and crash reports.",
+        idle("user data is never logged");
 }

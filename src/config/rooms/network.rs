@@ -39,10 +39,10 @@ rows! { network: Network, "NETWORK", "Where the server listens and how it treats
         "Serve only clients of this machine while the default user needs no password.";
     "socket-mark-id" => socket_mark_id: u64 = 0,
         "Mark put on every socket with SO_MARK, for routing and filtering rules; 0 sets none.",
-        range(0, U32_MAX), immutable;
+        range(0, U32_MAX), immutable, later("sockets are not marked");
     "max-new-connections-per-cycle" => max_new_connections_per_cycle: u64 = 10,
         "How many new connections a core accepts in one turn, so that a storm of connects does not starve the others.",
-        range(1, 1000);
+        range(1, 1000), later("a turn accepts with a budget of its own");
     "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u64 = 1,
         "The same limit for TLS connections, whose handshakes cost more.",
         range(1, 1000), later("TLS is not built");
