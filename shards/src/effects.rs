@@ -107,7 +107,7 @@ pub struct Effects {
     pub expired: u64,
     /// Keys evicted (INFO evicted_keys).
     pub evicted: u64,
-    /// Whole databases were emptied or swapped: caches of clients that track keys are void. Stays until `clear`.
+    /// Whole databases were emptied: caches of clients that track keys are void. Stays until `clear`.
     pub flushed: bool,
 }
 

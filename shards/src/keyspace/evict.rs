@@ -62,7 +62,8 @@ pub struct Evicted {
     pub keys: u64,
     /// Bytes they held, the table's share included.
     pub bytes: usize,
-    /// There may be more to evict. If not, memory can only come from elsewhere: the client hears of OOM.
+    /// There may be more to evict. If not, memory can only come from elsewhere: the client hears of OOM. No keys and yet
+    /// more: all that was seen is locked, or the bounded search came to its bound; a later call goes on.
     pub more: bool,
 }
 

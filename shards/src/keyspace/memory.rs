@@ -34,3 +34,25 @@ impl Found<'_> {
         entry_bytes(self.table, self.pos)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::effects::Event;
+    use crate::keyspace::{Keyspace, Ttl};
+
+    #[test]
+    fn what_keys_say_they_cost_adds_up_to_what_the_table_holds() {
+        for (value, ttl) in [(16, Ttl::Clear), (16, Ttl::At(1 << 40)), (100, Ttl::Clear)] {
+            let mut ks = Keyspace::new(1, 0, 1, 3);
+            let mut told = 0;
+            for i in 0..100_000 {
+                let key = format!("key:{i:012}");
+                ks.entry_mut(0, key.as_bytes()).set(&vec![b'v'; value], ttl, Event::SET);
+                ks.settle(0);
+                told += ks.peek(0, key.as_bytes()).expect("just set").memory_bytes();
+            }
+            let held = ks.table(0).memory_bytes();
+            assert!(told < held * 11 / 10 && held < told * 13 / 10, "told {told}, held {held}");
+        }
+    }
+}
