@@ -10,7 +10,7 @@ use ahash::RandomState;
 use super::directory::Directory;
 use super::entry::{Entry, EntryMut, StoredKey, StoredValue};
 use super::heap::Heap;
-use super::leaf::{CHAINED, Leaf};
+use super::leaf::{CHAINED, Leaf, NARROW_MAX};
 use super::snapshot::Walk;
 use super::{owned, simd};
 
@@ -304,6 +304,18 @@ impl<O> Table<O> {
     #[inline]
     pub fn expire_at(&self, pos: Pos) -> Option<i64> {
         self.entry(pos).expire()
+    }
+
+    /// Bytes the entry takes: in its leaf, in the leaf's index, and for its key if that lies outside. Not what an object
+    /// holds, nor the entry's share of the leaf's header and unused end.
+    pub fn entry_bytes(&self, pos: Pos) -> usize {
+        let far = match self.entry(pos).key() {
+            StoredKey::Near(_) => 0,
+            StoredKey::Far { len, .. } => len as usize,
+        };
+        let len = usize::from(pos.len);
+        let index = if len > NARROW_MAX { 3 } else { 2 };
+        len + index + far
     }
 
     /// The entry's clock: 24 bits for LRU or LFU.
