@@ -77,7 +77,9 @@ impl Echo {
                 self.flush(conn);
             }
             Event::Closed { conn, .. } => {
-                self.client(conn).ended = true;
+                // Its place may belong to another since this very batch closed it.
+                let client = self.client(conn);
+                client.ended |= client.conn == Some(conn);
                 self.flush(conn);
             }
             Event::AcceptPaused { .. } | Event::Woken => {}
