@@ -26,8 +26,9 @@ struct FileOp {
     written: usize,
     /// Completions to come.
     pending: u8,
-    /// Whether the pending sync is linked behind the write.
+    /// The first errno.
     error: Option<i32>,
+    /// A sync succeeded behind the last byte written.
     synced: bool,
 }
 

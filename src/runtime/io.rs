@@ -105,7 +105,8 @@ pub enum Event {
         /// The bytes; release it.
         chunk: Chunk,
     },
-    /// Input arrived straight into the buffer given to [`Io::receive_into`].
+    /// Input arrived straight into the buffer given to [`Io::receive_into`]. Nothing more is received until the owner says how
+    /// to go on: [`Io::receive_into`] again, or [`Io::resume_receive`].
     Filled {
         /// From whom.
         conn: ConnId,
@@ -220,7 +221,8 @@ pub trait Io {
     fn resume_receive(&mut self, conn: ConnId);
 
     /// The next receive that begins appends to the spare capacity of this buffer, without a copy, and ends as
-    /// [`Event::Filled`]. A chunk may still arrive before it; the caller keeps the order by asking while it holds a chunk.
+    /// [`Event::Filled`]. A chunk may still arrive before it; the caller keeps the order by asking while it holds a chunk. On a
+    /// connection that has ended the buffer is freed with it.
     fn receive_into(&mut self, conn: ConnId, buffer: Vec<u8>);
 
     /// Sends the whole buffer; [`Event::Sent`] gives it back. At most one per connection at a time.
