@@ -19,16 +19,20 @@
 //! | [`log`] | log lines and crash reports |
 //! | [`stats`] | what the server knows of itself |
 //! | [`process`] | background, pid file, supervisor, limits |
+//! | [`identity`] | names and versions we give |
+//! | [`alloc`] | the allocator, counted |
 //! | [`start`] | from the command line to running cores |
 //!
 //! Rooms never look sideways at each other; they meet in `core`.
 
+pub mod alloc;
 pub mod commands;
 pub mod config;
 pub mod connection;
 pub mod coordinator;
 pub mod core;
 pub mod dispatch;
+pub mod identity;
 pub mod log;
 pub mod mesh;
 pub mod process;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ringkey::alloc::Counted = ringkey::alloc::Counted;
 
 fn main() -> ExitCode {
     ringkey::start::main()

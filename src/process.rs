@@ -143,6 +143,45 @@ pub fn open_files(maxclients: u64) -> Result<u64, String> {
     Ok(reduced)
 }
 
+/// Processor time, microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuTime {
+    /// In the program.
+    pub user_us: u64,
+    /// In the kernel for it.
+    pub system_us: u64,
+}
+
+/// Processor time of the calling thread.
+pub fn thread_cpu_time() -> CpuTime {
+    sys::cpu_time(libc::RUSAGE_THREAD)
+}
+
+/// Processor time of the process.
+pub fn cpu_time() -> CpuTime {
+    sys::cpu_time(libc::RUSAGE_SELF)
+}
+
+/// Bytes of memory the kernel has given us (resident set), 0 if it does not say.
+pub fn resident_bytes() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * sys::page_bytes()
+}
+
+/// Bytes of memory the machine has.
+pub fn system_memory_bytes() -> u64 {
+    let kib = fs::read_to_string("/proc/meminfo").ok();
+    let kib = kib.and_then(|text| text.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// The kernel's name, release and machine, as uname prints them.
+pub fn system_name() -> String {
+    let line = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    format!("{} {} {}", line("ostype").trim(), line("osrelease").trim(), std::env::consts::ARCH)
+}
+
 /// Tells the kernel how willingly to kill us when memory runs out. Also after CONFIG SET and a change of role.
 pub fn set_oom_score(config: &Config, replica: bool) -> io::Result<()> {
     let values = config.process.oom_score_adj_values;

@@ -92,7 +92,7 @@ impl Server {
         let listeners = listeners(&mut config)?;
         let port = config.network.port;
         let doorbells = Doorbells::new(shards).map_err(|e| format!("Can't make wake-up descriptors: {e}"))?;
-        let shared = Arc::new(Shared::new(Store::new(config.clone(), file), run_id()));
+        let shared = Arc::new(Shared::new(Store::new(config.clone(), file), run_id(), run_id()));
         shared.port.store(u64::try_from(port).unwrap_or(0), Ordering::Relaxed);
         Ok(Server { shared, config, cpus, doorbells, listeners })
     }
@@ -119,6 +119,7 @@ impl Server {
         drop(started);
         let problem = (0..shards).find_map(|_| reports.recv().map_or(Some("a core ended".to_owned()), |r| r.err()));
         if problem.is_none() {
+            self.shared.startup_bytes.store(crate::alloc::allocated_bytes() as u64, Ordering::Relaxed);
             self.announce();
             supervisor.ready();
             let signal = signals::wait();

@@ -5,7 +5,10 @@
 //! [`Flow::Gather`]: a question each core answers in its own turn, and what to make of the reports. Both work inside an
 //! EXEC too.
 
+pub mod config;
 pub mod connection;
+pub mod info;
+pub mod shutdown;
 pub mod transaction;
 
 use crate::connection::session::Session;
@@ -17,6 +20,7 @@ use shards::args::Args;
 use shards::command::Row;
 use shards::error::CommandError;
 use shards::reply::Reply;
+use std::sync::Arc;
 
 /// What runs one of the server's commands. On `Err` the reply is the error alone.
 pub type ServerRun = fn(&mut ServerExec<'_>) -> Result<Flow, CommandError>;
@@ -25,7 +29,7 @@ pub type ServerRun = fn(&mut ServerExec<'_>) -> Result<Flow, CommandError>;
 pub type ServerCommand = Row<ServerRun>;
 
 /// The rows of every family.
-pub const FAMILIES: &[&[ServerCommand]] = &[connection::ROWS, transaction::ROWS];
+pub const FAMILIES: &[&[ServerCommand]] = &[config::ROWS, connection::ROWS, info::ROWS, shutdown::ROWS, transaction::ROWS];
 
 /// What is left to do after a server command's function.
 pub enum Flow {
@@ -46,6 +50,21 @@ pub enum Flow {
     Close,
     /// Close the connection now.
     CloseNow,
+    /// No reply will come: the process ends.
+    Never,
+}
+
+impl Flow {
+    /// Every core does this; then the client hears OK.
+    pub fn everywhere(deed: impl Fn(&mut Center) + Send + Sync + 'static) -> Flow {
+        Flow::Gather {
+            question: Arc::new(move |center| {
+                deed(center);
+                Box::new(())
+            }),
+            finish: Box::new(|_, _, _, reply| reply.ok()),
+        }
+    }
 }
 
 /// What a running server command may see.

@@ -15,6 +15,7 @@
 //! | `owner.rs` | this shard's side of other cores' calls and transactions |
 //! | `multi.rs`, `assembly.rs` | MULTI, EXEC, and putting EXEC's reply together |
 //! | `query.rs`, `gather.rs` | asking all cores |
+//! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
@@ -28,9 +29,11 @@ pub mod message;
 pub mod multi;
 pub mod owner;
 pub mod query;
+pub mod report;
 pub mod serve;
 pub mod shared;
 pub mod turn;
+pub mod world;
 
 use crate::config::choices::MaxmemoryPolicy;
 use crate::config::{Config, Reader};
@@ -110,6 +113,8 @@ pub struct Center {
     reader: Reader,
     /// Counters.
     pub stats: Stats,
+    /// How far they were of late.
+    history: crate::stats::rate::History,
     /// SLOWLOG and COMMANDLOG, by kind.
     pub logs: [CallLog; 3],
     /// Time of this turn, unix milliseconds.
@@ -163,6 +168,7 @@ impl Center {
             config,
             reader,
             stats: Stats::default(),
+            history: Default::default(),
             logs: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },

@@ -70,6 +70,7 @@ impl Center {
         connection.stall = Some(Stall::Working(ticket));
         let order = Order { client: Client { conn, ticket, exec }, client_id, resp, no_touch };
         let mut out = Outbox::new();
+        self.stats.transactions += 1;
         let txid = self.shared.txid();
         let finished = self.coordinator.begin(txid, order, calls, plan, &mut out);
         self.send_out(out);

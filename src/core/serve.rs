@@ -62,6 +62,7 @@ impl Center {
         connection.session.net_in += bytes.len() as u64;
         connection.session.active_ms = self.now_ms;
         self.stats.net_in += bytes.len() as u64;
+        self.stats.reads += 1;
         if connection.ending != Ending::None {
             // What comes after QUIT or an error is not read.
         } else if connection.input.is_empty() && connection.may_read() {
@@ -440,6 +441,11 @@ impl Center {
             }
             Flow::CloseNow => {
                 connection.ending = Ending::Now;
+                After::Stop
+            }
+            Flow::Never => {
+                let ticket = connection.replies.reserve(false);
+                connection.stall = Some(Stall::Working(ticket));
                 After::Stop
             }
         }

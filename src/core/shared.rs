@@ -25,13 +25,21 @@ pub struct Shared {
     pub started_ms: i64,
     /// 40 hexadecimal digits, new with each start.
     pub run_id: String,
+    /// 40 hexadecimal digits that name this history of the keyspace (INFO master_replid).
+    pub replication_id: String,
+    /// The program's file.
+    pub executable: std::path::PathBuf,
+    /// Bytes in use when the start was done.
+    pub startup_bytes: AtomicU64,
+    /// The most bytes seen in use.
+    pub peak_bytes: AtomicU64,
     /// The TCP port it listens on (the real one if 0 was asked for).
     pub port: AtomicU64,
 }
 
 impl Shared {
     /// For a process with this configuration.
-    pub fn new(store: Store, run_id: String) -> Shared {
+    pub fn new(store: Store, run_id: String, replication_id: String) -> Shared {
         Shared {
             next_client: AtomicU64::new(1),
             next_txid: AtomicU64::new(1),
@@ -40,6 +48,10 @@ impl Shared {
             stop: AtomicBool::new(false),
             started_ms: crate::stats::clock::unix_ms(),
             run_id,
+            replication_id,
+            executable: std::env::current_exe().unwrap_or_default(),
+            startup_bytes: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
             port: AtomicU64::new(0),
         }
     }

@@ -154,6 +154,7 @@ impl<I: Io> Core<I> {
 
     /// One turn; true if there was something to do.
     pub fn turn(&mut self) -> bool {
+        let begin = clock::ticks();
         self.center.now_ms = clock::unix_ms();
         self.center.refresh_config();
         if self.center.shared.is_stopping() {
@@ -170,7 +171,9 @@ impl<I: Io> Core<I> {
         self.center.go_on();
         self.tick();
         self.flush();
-        self.center.stats.turns += u64::from(worked);
+        if worked {
+            self.center.stats.count_turn(clock::ticks().wrapping_sub(begin));
+        }
         worked
     }
 
@@ -281,6 +284,8 @@ impl<I: Io> Core<I> {
             self.center.tend_clients();
         }
         self.center.end_pause_if_due();
+        self.center.take_sample();
+        self.center.stats.tick_ticks += clock::ticks().wrapping_sub(begin);
     }
 
     /// Sends what the turn made: replies, batches, wake-ups; carries out what it wants of sockets.
@@ -313,6 +318,7 @@ impl<I: Io> Core<I> {
         if ready > 0 && complete {
             let buffer = connection.replies.take(self.spare.pop().unwrap_or_default());
             connection.sending_bytes = buffer.len();
+            self.center.stats.writes += 1;
             self.io.send(conn, buffer);
             return self.check_output(conn);
         }

@@ -1,6 +1,7 @@
 //! The system calls of `process` that the standard library has no words for.
 #![allow(unsafe_code)] // fork, setsid, dup2, prctl and limits exist only in C.
 
+use super::CpuTime;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -63,4 +64,21 @@ pub fn disable_huge_pages() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Processor time of `who` (RUSAGE_SELF, RUSAGE_THREAD).
+pub fn cpu_time(who: i32) -> CpuTime {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` lives through the call, which fills it and keeps nothing.
+    unsafe { libc::getrusage(who, usage.as_mut_ptr()) };
+    // SAFETY: all zeroes is a valid rusage, and so is what the kernel wrote over it.
+    let usage = unsafe { usage.assume_init() };
+    let micros = |time: libc::timeval| time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs();
+    CpuTime { user_us: micros(usage.ru_utime), system_us: micros(usage.ru_stime) }
+}
+
+/// Bytes of a page of memory.
+pub fn page_bytes() -> u64 {
+    // SAFETY: asks for a number.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }

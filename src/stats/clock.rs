@@ -9,6 +9,16 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// What the counter is called (INFO).
+#[cfg(target_arch = "x86_64")]
+pub const NAME: &str = "X86 TSC";
+#[cfg(target_arch = "aarch64")]
+/// What the counter is called (INFO).
+pub const NAME: &str = "ARM CNTVCT";
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// What the counter is called (INFO).
+pub const NAME: &str = "POSIX clock_gettime";
+
 /// The processor's counter.
 #[inline]
 pub fn ticks() -> u64 {

@@ -1,6 +1,7 @@
 //! What the server knows of itself: counters, command statistics, slow calls. Each core counts for itself; INFO adds up.
 
 pub mod clock;
+pub mod rate;
 pub mod slowlog;
 
 use crate::dispatch::table::table;
@@ -16,6 +17,16 @@ pub struct CommandStat {
     pub rejected: u64,
     /// Calls that answered an error.
     pub failed: u64,
+}
+
+impl CommandStat {
+    /// Adds what another core knows.
+    pub fn add(&mut self, other: &CommandStat) {
+        self.calls += other.calls;
+        self.ticks += other.ticks;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
+    }
 }
 
 /// The counters of one core.
@@ -53,6 +64,22 @@ pub struct Stats {
     pub turns: u64,
     /// Calls sent to other cores.
     pub hops: u64,
+    /// Transactions begun.
+    pub transactions: u64,
+    /// Receives that brought bytes.
+    pub reads: u64,
+    /// Sends.
+    pub writes: u64,
+    /// Clock ticks spent in turns that did something.
+    pub busy_ticks: u64,
+    /// The longest such turn, clock ticks.
+    pub turn_ticks_max: u64,
+    /// The most calls in one turn.
+    pub turn_calls_max: u64,
+    /// Calls at the end of the last turn.
+    turn_calls: u64,
+    /// Clock ticks spent in house-keeping.
+    pub tick_ticks: u64,
 }
 
 impl Default for Stats {
@@ -74,6 +101,14 @@ impl Default for Stats {
             denied_auth: 0,
             turns: 0,
             hops: 0,
+            transactions: 0,
+            reads: 0,
+            writes: 0,
+            busy_ticks: 0,
+            turn_ticks_max: 0,
+            turn_calls_max: 0,
+            turn_calls: 0,
+            tick_ticks: 0,
         }
     }
 }
@@ -82,6 +117,16 @@ impl Default for Stats {
 const ERROR_CODES_MAX: usize = 128;
 
 impl Stats {
+    /// Counts a turn that did something.
+    #[inline]
+    pub fn count_turn(&mut self, ticks: u64) {
+        self.turns += 1;
+        self.busy_ticks += ticks;
+        self.turn_ticks_max = self.turn_ticks_max.max(ticks);
+        self.turn_calls_max = self.turn_calls_max.max(self.calls - self.turn_calls);
+        self.turn_calls = self.calls;
+    }
+
     /// Counts an error reply (`bytes` begin with `-`).
     #[cold]
     pub fn count_error(&mut self, bytes: &[u8]) {

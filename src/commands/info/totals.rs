@@ -1,0 +1,69 @@
+//! The cores' reports, added up.
+
+use crate::core::Center;
+use crate::core::report::{CoreReport, DatabaseReport};
+use crate::dispatch::table::table;
+use crate::stats::CommandStat;
+use std::collections::BTreeMap;
+
+/// All that sections are written from.
+pub struct Totals<'a> {
+    /// The core that writes.
+    pub center: &'a Center,
+    /// All cores' reports.
+    pub cores: &'a [CoreReport],
+    /// Bytes in use: allocated, and mapped by the keyspace's tables.
+    pub used_bytes: u64,
+}
+
+impl<'a> Totals<'a> {
+    /// Of these reports.
+    pub fn new(center: &'a Center, cores: &'a [CoreReport]) -> Totals<'a> {
+        let tables: u64 = cores.iter().map(|core| core.table_bytes).sum();
+        let used_bytes = crate::alloc::allocated_bytes() as u64 + tables;
+        Totals { center, cores, used_bytes }
+    }
+
+    /// The sum of a number over the cores.
+    pub fn sum(&self, of: impl Fn(&CoreReport) -> u64) -> u64 {
+        self.cores.iter().map(of).sum()
+    }
+
+    /// The sum of a rate over the cores.
+    pub fn rate(&self, of: impl Fn(&CoreReport) -> f64) -> f64 {
+        self.cores.iter().map(of).sum()
+    }
+
+    /// The greatest of a number over the cores.
+    pub fn max(&self, of: impl Fn(&CoreReport) -> u64) -> u64 {
+        self.cores.iter().map(of).max().unwrap_or(0)
+    }
+
+    /// Keys of a database.
+    pub fn database(&self, db: usize) -> DatabaseReport {
+        let of = |core: &CoreReport| core.databases[db];
+        DatabaseReport { keys: self.sum(|c| of(c).keys), expires: self.sum(|c| of(c).expires) }
+    }
+
+    /// Commands that were called or refused, by name.
+    pub fn commands(&self) -> BTreeMap<&'static str, CommandStat> {
+        let mut commands: BTreeMap<&'static str, CommandStat> = BTreeMap::new();
+        for core in self.cores {
+            for (entry, stat) in table().entries().iter().zip(&core.stats.commands) {
+                if stat.calls > 0 || stat.rejected > 0 || stat.failed > 0 {
+                    commands.entry(entry.full_name).or_default().add(stat);
+                }
+            }
+        }
+        commands
+    }
+
+    /// Error replies by code.
+    pub fn errors(&self) -> BTreeMap<&str, u64> {
+        let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
+        for (code, count) in self.cores.iter().flat_map(|core| &core.stats.errors) {
+            *errors.entry(code).or_default() += count;
+        }
+        errors
+    }
+}
