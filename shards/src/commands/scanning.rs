@@ -99,8 +99,8 @@ pub fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
     if len == 0 || text.get(len).is_some_and(|b| *b != 0) {
         return Err(bad);
     }
-    let digits = text[..len].iter();
-    let value = digits.fold(Some(0u64), |n, b| n?.checked_mul(10)?.checked_add(u64::from(b - b'0')));
+    let mut digits = text[..len].iter();
+    let value = digits.try_fold(0u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')));
     value.map(|n| if negative { n.wrapping_neg() } else { n }).ok_or(bad)
 }
 
