@@ -106,6 +106,7 @@ impl Shard {
             && !self.keyspace.keep_expired
             && !self.keyspace.has_guests()
             && self.expiry.round(&mut self.keyspace, leaves, &|db, key| locks.blocks_write(db, key));
+        self.keyspace.release_memory();
         self.keyspace.free_some() || more
     }
 
