@@ -11,6 +11,7 @@ use crate::core::Center;
 use crate::core::message::Message;
 use crate::core::shared::Shared;
 use crate::core::turn::Core;
+use crate::dispatch::table;
 use crate::mesh::{Endpoint, RING_SLOTS, mesh};
 use crate::process::{self, Supervisor};
 use crate::runtime::{Doorbells, Options, UringIo, listen, signals, threads};
@@ -50,6 +51,7 @@ fn start(request: &Request) -> Result<(), String> {
     process::detach(&loaded.config).map_err(|e| format!("Can't go to the background: {e}"))?;
     crate::log::start(&loaded.config.logging)?;
     crate::log::crash::set_context(&loaded.config.general.debug_context.to_str_lossy());
+    rename_commands(&loaded)?;
     signals::block().map_err(|e| format!("Can't set up signals: {e}"))?;
     process::settle_in(&mut loaded.config)?;
     let supervisor = process::supervisor(loaded.config.general.supervised);
@@ -66,6 +68,12 @@ fn start(request: &Request) -> Result<(), String> {
         tracing::error!("{text}");
     }
     served
+}
+
+/// Calls commands as the configuration wants (`rename-command`).
+fn rename_commands(loaded: &Loaded) -> Result<(), String> {
+    let renamings = loaded.renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
+    table::rename(renamings).map_err(|(i, why)| loaded.renames[i].place.fatal(why).to_string())
 }
 
 /// A server that listens but does not run yet.

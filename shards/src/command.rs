@@ -63,6 +63,8 @@ pub mod flag {
     pub const NO_ASYNC_LOADING: u32 = 1 << 19;
     /// Needs mandatory keys to be declared (no COMMAND INFO name).
     pub const NO_MANDATORY_KEYS: u32 = 1 << 20;
+    /// Only where the configuration allows it, as DEBUG (no COMMAND INFO name).
+    pub const PROTECTED: u32 = 1 << 21;
 
     /// Flag bits with the names COMMAND INFO gives them, in Valkey's order.
     pub const NAMES: &[(u32, &str)] = &[
@@ -79,13 +81,11 @@ pub mod flag {
         (SKIP_SLOWLOG, "skip_commandlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
+        (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
         (MOVABLE_KEYS, "movablekeys"),
         (ALLOW_BUSY, "allow_busy"),
-        (NO_ASYNC_LOADING, "no_async_loading"),
-        (NO_MANDATORY_KEYS, "no_mandatory_keys"),
-        (ALL_DBS, "all_dbs"),
     ];
 }
 
@@ -358,6 +358,8 @@ pub struct Arg {
     pub kind: ArgKind,
     /// The keyword before it, empty if none.
     pub token: &'static str,
+    /// What COMMAND DOCS shows a user for it; empty: its name.
+    pub display: &'static str,
     /// Index of the key spec it belongs to, or -1.
     pub key_spec: i8,
     /// May be left out.
@@ -381,6 +383,7 @@ impl Arg {
             name,
             kind,
             token: "",
+            display: "",
             key_spec: -1,
             optional: false,
             multiple: false,
@@ -395,6 +398,18 @@ impl Arg {
     pub const fn key(name: &'static str) -> Arg {
         Arg { key_spec: 0, ..Arg::new(name, ArgKind::Key) }
     }
+
+    /// The keyword, if there is one; `Arg::NO_WORD` stands for an empty keyword, which is one all the same.
+    pub fn keyword(&self) -> Option<&'static str> {
+        match self.token {
+            "" => None,
+            Arg::NO_WORD => Some(""),
+            token => Some(token),
+        }
+    }
+
+    /// A keyword of no letters: `""` typed as it stands (MIGRATE).
+    pub const NO_WORD: &'static str = "\"\"";
 
     /// A keyword without a value.
     pub const fn token(name: &'static str, token: &'static str) -> Arg {
@@ -424,6 +439,21 @@ impl Arg {
     /// The same argument, repeatable.
     pub const fn many(self) -> Arg {
         Arg { multiple: true, ..self }
+    }
+
+    /// The same argument, shown to users under another name than its own.
+    pub const fn shown_as(self, display: &'static str) -> Arg {
+        Arg { display, ..self }
+    }
+
+    /// The same argument, its keyword repeated with each value.
+    pub const fn many_with_token(self) -> Arg {
+        Arg { multiple: true, multiple_token: true, ..self }
+    }
+
+    /// The same argument, deprecated since this version.
+    pub const fn deprecated(self, deprecated_since: &'static str) -> Arg {
+        Arg { deprecated_since, ..self }
     }
 
     /// The same argument, there since a later version than the command.

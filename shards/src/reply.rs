@@ -62,6 +62,11 @@ impl<'a> Reply<'a> {
         self.resp
     }
 
+    /// Goes on in another protocol version: the reply of HELLO is the first in the one it asked for.
+    pub fn switch(&mut self, resp: Resp) {
+        self.resp = resp;
+    }
+
     /// Length of the buffer, to measure a reply or to come back to with [`Reply::rewind`].
     #[inline]
     pub fn position(&self) -> usize {

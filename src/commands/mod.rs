@@ -5,12 +5,16 @@
 //! [`Flow::Gather`]: a question each core answers in its own turn, and what to make of the reports. Both work inside an
 //! EXEC too.
 
+pub mod client;
+pub mod command;
 pub mod config;
 pub mod connection;
+pub mod handshake;
 pub mod info;
 pub mod shutdown;
 pub mod transaction;
 
+use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
 use crate::core::Center;
 use crate::core::query::{Finish, Question};
@@ -29,7 +33,16 @@ pub type ServerRun = fn(&mut ServerExec<'_>) -> Result<Flow, CommandError>;
 pub type ServerCommand = Row<ServerRun>;
 
 /// The rows of every family.
-pub const FAMILIES: &[&[ServerCommand]] = &[config::ROWS, connection::ROWS, info::ROWS, shutdown::ROWS, transaction::ROWS];
+pub const FAMILIES: &[&[ServerCommand]] = &[
+    client::ROWS,
+    command::ROWS,
+    config::ROWS,
+    connection::ROWS,
+    handshake::ROWS,
+    info::ROWS,
+    shutdown::ROWS,
+    transaction::ROWS,
+];
 
 /// What is left to do after a server command's function.
 pub enum Flow {
@@ -77,6 +90,8 @@ pub struct ServerExec<'a> {
     pub conn: ConnId,
     /// It runs inside an EXEC.
     pub in_exec: bool,
+    /// What the client's buffers held when the command began.
+    pub gauges: Gauges,
     /// The client.
     pub session: &'a mut Session,
     /// The core. The client's connection is not in its table now.

@@ -19,7 +19,7 @@ pub const MULTI: ServerCommand = ServerCommand {
     since: "1.2.0",
     summary: "Begins to queue commands for EXEC.",
     complexity: "O(1)",
-    flags: ALWAYS,
+    flags: ALWAYS | flag::NO_MULTI,
     acl: category::TRANSACTION,
     ..ServerCommand::new("multi", multi)
 };
@@ -80,7 +80,7 @@ pub const WATCH: ServerCommand = ServerCommand {
     since: "2.2.0",
     summary: "Makes the next EXEC depend on keys staying as they are.",
     complexity: "O(1) for every key.",
-    flags: ALWAYS,
+    flags: ALWAYS | flag::NO_MULTI,
     acl: category::TRANSACTION,
     keys: &[KeySpec::range(1, -1, 1, key::RO)],
     args: &[Arg::key("key").many()],

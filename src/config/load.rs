@@ -152,10 +152,7 @@ pub fn refuse_unserved(loaded: &Loaded) -> Result<(), Fatal> {
     if !loaded.config.security.aclfile.is_empty() {
         return Err(Fatal::Whole(format!("aclfile: {NO_ACL}")));
     }
-    match loaded.renames.first() {
-        Some(rename) => Err(rename.place.fatal("Ringkey does not rename or remove commands so far")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The content of a file, or of all files a pattern names; a pattern may name none.

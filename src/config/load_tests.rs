@@ -162,7 +162,7 @@ fn users_and_renames_are_handed_on_with_their_place() {
 
 #[test]
 fn rules_about_access_are_not_dropped_in_silence() {
-    for line in ["user bob on >pw", "rename-command FLUSHALL \"\"", "aclfile /etc/users.acl"] {
+    for line in ["user bob on >pw", "aclfile /etc/users.acl"] {
         let loaded = load_text(line).ok().expect("the line is right");
         assert!(refuse_unserved(&loaded).is_err(), "{line}");
     }

@@ -3,9 +3,11 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `gauges.rs` | what its buffers hold, for CLIENT LIST |
 //! | `session.rs` | who the client is: database, protocol, rights, MULTI and WATCH |
 //! | `replies.rs` | the order of replies, whichever core answered |
 
+pub mod gauges;
 pub mod replies;
 pub mod session;
 

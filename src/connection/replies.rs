@@ -34,6 +34,8 @@ pub struct Replies {
     /// Ticket of the first place in the line.
     front: Ticket,
     held: Vec<u8>,
+    /// Most bytes ever taken at once.
+    peak: usize,
 }
 
 /// A side buffer larger than this is given back when it is empty.
@@ -116,7 +118,18 @@ impl Replies {
     #[inline]
     pub fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {
         debug_assert!(spare.is_empty());
+        self.peak = self.peak.max(self.out.len());
         std::mem::replace(&mut self.out, spare)
+    }
+
+    /// Bytes that wait for an older reply.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Room of the buffer of bytes ready to send, and the most bytes it was sent with.
+    pub fn capacity_and_peak(&self) -> (usize, usize) {
+        (self.out.capacity(), self.peak)
     }
 
     /// Capacity held.

@@ -24,8 +24,10 @@ pub struct Multi {
     pub queue: Vec<OwnedCall>,
     /// A command was refused: EXEC will abort.
     pub broken: bool,
-    /// Bytes of the queue (multi-mem).
+    /// Bytes the queue holds.
     pub bytes: usize,
+    /// Bytes of the queued arguments alone (multi-mem of CLIENT LIST).
+    pub args_bytes: usize,
 }
 
 /// A watched key.
@@ -71,6 +73,8 @@ pub struct Session {
     pub peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
     pub local: Box<str>,
+    /// Came from this machine: a unix socket, or a loopback address.
+    pub is_local: bool,
     /// Came through a unix socket.
     pub unix: bool,
     /// The descriptor's number.
@@ -79,7 +83,9 @@ pub struct Session {
     pub connected_ms: i64,
     /// When it last sent a command, unix milliseconds.
     pub active_ms: i64,
-    /// Its last command.
+    /// CLIENT CAPA REDIRECT: it understands being sent to another server.
+    pub can_redirect: bool,
+    /// Its last command; none if that was unknown.
     pub last: Option<&'static Entry>,
     /// Bytes received.
     pub net_in: u64,
@@ -104,11 +110,13 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            can_redirect: false,
             multi: None,
             watched: Vec::new(),
             peer: "".into(),
             local: "".into(),
             unix: false,
+            is_local: false,
             fd: -1,
             connected_ms: now_ms,
             active_ms: now_ms,

@@ -100,6 +100,7 @@ impl Center {
         session.peer = ends.peer.to_string().into();
         session.local = ends.local.to_string().into();
         session.unix = unix;
+        session.is_local = unix || is_loopback(&ends.peer);
         session.fd = fd;
         if unix {
             let path = self.config.network.unixsocket.to_str_lossy();

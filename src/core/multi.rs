@@ -27,6 +27,7 @@ impl Center {
         let multi = connection.session.multi.as_mut().expect("asked before");
         let call = OwnedCall::new(entry, 0, argv);
         multi.bytes += call.memory_bytes();
+        multi.args_bytes += argv.iter().map(<[u8]>::len).sum::<usize>();
         multi.queue.push(call);
         let resp = connection.session.resp;
         if connection.session.wants_reply() {
@@ -146,6 +147,7 @@ impl Center {
             entry: call.entry,
             conn: assembly.conn,
             in_exec: true,
+            gauges: connection.gauges(),
             session: &mut connection.session,
             center: self,
             reply,

@@ -53,6 +53,8 @@ enum After {
     Next,
     /// Nothing more for now.
     Stop,
+    /// It has not run: it is read again when its time comes.
+    Held,
 }
 
 impl Center {
@@ -108,7 +110,7 @@ impl Center {
     fn parse_limits(&self, session: &Session) -> Limits {
         let config = &self.config.clients;
         Limits {
-            authenticated: session.authenticated,
+            authenticated: !gates::auth_required(session, &self.config),
             primary: false,
             bulk_bytes_max: u64::try_from(config.proto_max_bulk_len).unwrap_or(u64::MAX),
             buffer_bytes_max: usize::try_from(config.client_query_buffer_limit).unwrap_or(usize::MAX),
@@ -138,8 +140,10 @@ impl Center {
             for parsed in &batch.requests {
                 let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
                 let after = self.run_request(conn, connection, argv, parsed.entry);
-                at = parsed.end;
-                if matches!(after, After::Stop) || !connection.may_read() {
+                if !matches!(after, After::Held) {
+                    at = parsed.end;
+                }
+                if !matches!(after, After::Next) || !connection.may_read() {
                     all = false;
                     break;
                 }
@@ -155,9 +159,10 @@ impl Center {
                 Step::Inline { end } => {
                     let parser = std::mem::take(&mut connection.parser);
                     let argv = parser.inline();
-                    at += end;
                     let entry = table().resolve(argv).ok();
-                    self.run_request(conn, connection, argv, entry);
+                    if !matches!(self.run_request(conn, connection, argv, entry), After::Held) {
+                        at += end;
+                    }
                     connection.parser = parser;
                 }
                 Step::Incomplete { need } => {
@@ -192,7 +197,7 @@ impl Center {
     ) -> Step {
         let mut at = at;
         // Before it has authenticated every request may change the limits.
-        let most = if connection.session.authenticated { BATCH } else { 1 };
+        let most = if limits.authenticated { BATCH } else { 1 };
         loop {
             let first = batch.spans.len();
             let step = connection.parser.step(&input[at..], limits, &mut batch.spans);
@@ -231,12 +236,11 @@ impl Center {
             connection.ending = Ending::Now;
             return After::Stop;
         }
-        if self.held_by_pause(connection, entry) {
-            connection.stall = Some(Stall::Paused);
-            return After::Stop;
-        }
         let mode = connection.session.reply_mode;
         let after = self.run_admitted(conn, connection, argv, entry);
+        if matches!(after, After::Held) {
+            return after;
+        }
         if mode != ReplyMode::On {
             connection.session.reply_mode = match (mode, connection.session.reply_mode) {
                 (ReplyMode::Skip, ReplyMode::Skip) => ReplyMode::On,
@@ -257,7 +261,7 @@ impl Center {
         entry: Option<&'static Entry>,
     ) -> After {
         let session = &mut connection.session;
-        session.commands += 1;
+        session.last = entry;
         let entry = match gates::admit(entry, argv, session, &self.config) {
             Ok(entry) => entry,
             Err(error) => {
@@ -265,7 +269,12 @@ impl Center {
                 return After::Next;
             }
         };
-        session.last = Some(entry);
+        if self.paused.is_some() && self.held_by_pause(connection, entry) {
+            connection.stall = Some(Stall::Paused);
+            return After::Held;
+        }
+        let session = &mut connection.session;
+        session.commands += 1;
         if session.multi.is_some() && !gates::runs_inside_multi(entry) {
             self.queue_in_multi(connection, entry, argv);
             return After::Next;
@@ -280,6 +289,11 @@ impl Center {
     pub(super) fn refuse(&mut self, connection: &mut Connection, entry: Option<&'static Entry>, error: &CommandError) {
         if let Some(entry) = entry {
             self.stats.commands[entry.id as usize].rejected += 1;
+        }
+        if entry.is_some_and(|e| e.full_name == "exec") {
+            connection.session.multi = None;
+            self.unwatch_all(&mut connection.session);
+            return self.reply_error(connection, &gates::exec_refused(error));
         }
         if let Some(multi) = &mut connection.session.multi {
             multi.broken = true;
@@ -395,8 +409,9 @@ impl Center {
         let resp = connection.session.resp;
         let begin = clock::ticks();
         let reply = Reply::new(&mut out, resp);
-        let mut exec =
-            ServerExec { argv, entry, conn, in_exec: false, session: &mut connection.session, center: self, reply };
+        let gauges = connection.gauges();
+        let session = &mut connection.session;
+        let mut exec = ServerExec { argv, entry, conn, in_exec: false, gauges, session, center: self, reply };
         let flow = run(&mut exec);
         let ticks = clock::ticks().wrapping_sub(begin);
         let failed = flow.is_err();
@@ -452,14 +467,11 @@ impl Center {
     }
 
     /// True if CLIENT PAUSE holds this command.
-    fn held_by_pause(&mut self, connection: &Connection, entry: Option<&'static Entry>) -> bool {
+    #[cold]
+    fn held_by_pause(&mut self, connection: &Connection, entry: &'static Entry) -> bool {
         let Some((until_ms, writes_only)) = self.paused else { return false };
         if self.now_ms >= until_ms {
-            self.paused = None;
-            return false;
-        }
-        let Some(entry) = entry else { return false };
-        if gates::passes_pause(entry) {
+            self.end_pause();
             return false;
         }
         let writes_in_exec = || {

@@ -437,6 +437,16 @@ impl Center {
         }
     }
 
+    /// CLIENT PAUSE. A pause under way may get longer and stricter, never the opposite.
+    pub fn pause(&mut self, until_ms: i64, writes_only: bool) {
+        let now_ms = self.now_ms;
+        let (old_ms, old_writes_only) = self.paused.filter(|(end_ms, _)| *end_ms > now_ms).unwrap_or((0, true));
+        let until_ms = until_ms.max(old_ms);
+        if until_ms > now_ms {
+            self.paused = Some((until_ms, writes_only && old_writes_only));
+        }
+    }
+
     /// Ends CLIENT PAUSE.
     pub fn end_pause(&mut self) {
         self.paused = None;

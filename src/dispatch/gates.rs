@@ -1,10 +1,11 @@
-//! The gates a call must pass before it runs, in this order: it is known, its arity fits, the client may run it, the
-//! server is in a state to.
+//! The gates a call must pass before it runs, in this order: the client has shown who it is, the command is known, its
+//! arity fits, it is not locked away by the configuration, it may stand in a transaction.
 //!
 //! The order is Valkey's `processCommand`, so that a call with two faults gets the same error there and here.
 
 use super::table::{Entry, table};
 use crate::config::Config;
+use crate::config::choices::ProtectedAction;
 use crate::connection::session::Session;
 use shards::args::Args;
 use shards::command::flag;
@@ -18,27 +19,70 @@ pub fn admit(
     entry: Option<&'static Entry>,
     argv: Args<'_>,
     session: &Session,
-    _config: &Config,
+    config: &Config,
 ) -> Result<&'static Entry, CommandError> {
+    if auth_required(session, config) && entry.is_none_or(|e| !e.is(flag::NO_AUTH)) {
+        return Err(NO_AUTH);
+    }
     let Some(entry) = entry else { return Err(table().resolve(argv).err().unwrap_or_else(|| unreachable!("found twice"))) };
     if !entry.arity_fits(argv.len()) {
         return Err(CommandError::arity(entry.full_name));
     }
-    if !session.authenticated && !entry.is(flag::NO_AUTH) {
-        return Err(NO_AUTH);
-    }
-    if session.multi.is_some() && entry.is(flag::NO_MULTI) {
-        return Err(CommandError::Static("ERR Command not allowed inside a transaction"));
+    if entry.is(flag::PROTECTED | flag::NO_MULTI) {
+        admit_rare(entry, session, config)?;
     }
     Ok(entry)
 }
 
-/// Commands that run at once between MULTI and EXEC.
-pub fn runs_inside_multi(entry: &Entry) -> bool {
-    matches!(entry.full_name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+/// Gates that few commands have to pass.
+#[cold]
+fn admit_rare(entry: &Entry, session: &Session, config: &Config) -> Result<(), CommandError> {
+    if entry.is(flag::PROTECTED) {
+        admit_protected(entry, session, config)?;
+    }
+    if session.multi.is_some() && entry.is(flag::NO_MULTI) {
+        let name = entry.full_name;
+        return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
+    }
+    Ok(())
 }
 
-/// Commands that CLIENT PAUSE never holds, so that it can be ended.
-pub fn passes_pause(entry: &Entry) -> bool {
-    entry.full_name.starts_with("client|") || matches!(entry.full_name, "auth" | "hello" | "quit" | "reset")
+/// DEBUG and MODULE: only where the configuration says so.
+fn admit_protected(entry: &Entry, session: &Session, config: &Config) -> Result<(), CommandError> {
+    let (name, directive, action) = if entry.full_name.starts_with("module") {
+        ("MODULE", "enable-module-command", config.security.enable_module_command)
+    } else {
+        ("DEBUG", "enable-debug-command", config.security.enable_debug_command)
+    };
+    let allowed = match action {
+        ProtectedAction::Yes => true,
+        ProtectedAction::No => false,
+        ProtectedAction::Local => session.is_local,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(CommandError::owned(format!(
+        "ERR {name} command not allowed. If the {directive} option is set to \"local\", you can run it from a local \
+         connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )))
+}
+
+/// True if the client must show who it is before it may do anything else. A client that came while no password was set
+/// stays welcome.
+#[inline]
+pub fn auth_required(session: &Session, config: &Config) -> bool {
+    !session.authenticated && !config.security.requirepass.is_empty()
+}
+
+/// What the refusal of an EXEC says: its transaction is gone, and why.
+pub fn exec_refused(error: &CommandError) -> CommandError {
+    let text = error.text();
+    let why = text.strip_prefix("ERR ").unwrap_or(text);
+    CommandError::owned(format!("EXECABORT Transaction discarded because of: {why}"))
+}
+
+/// Commands that run at once between MULTI and EXEC.
+pub fn runs_inside_multi(entry: &Entry) -> bool {
+    matches!(entry.full_name, "exec" | "discard" | "quit" | "reset")
 }

@@ -6,7 +6,7 @@
 
 use crate::commands::{self, ServerCommand};
 use shards::args::Args;
-use shards::command::{Command, Spread, flag};
+use shards::command::{Arg, Command, Group, KeySpec, Row, Spread, flag};
 use shards::error::{CommandError, shown};
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -40,6 +40,54 @@ pub struct Entry {
     pub categories: u32,
     /// Numbers of its subcommands, by name.
     pub subcommands: Vec<(&'static str, u16)>,
+    /// The name it is called by, if it is no subcommand.
+    pub called: Vec<u8>,
+    /// What COMMAND tells of it beyond this.
+    pub facts: Facts,
+    /// The configuration took its name away: nobody can call it.
+    pub removed: bool,
+}
+
+/// The part of a row that only describes.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// It finds keys that the specs do not.
+    pub finds_keys: bool,
+    /// Group in the documentation.
+    pub group: Group,
+    /// Version that brought it.
+    pub since: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Time complexity.
+    pub complexity: &'static str,
+    /// (version, change) pairs.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Hints for clients.
+    pub tips: &'static [&'static str],
+    /// Version that deprecated it, and what replaces it.
+    pub deprecated: (&'static str, &'static str),
+    /// Its grammar.
+    pub args: &'static [Arg],
+}
+
+impl Facts {
+    fn of<R>(row: &'static Row<R>) -> Facts {
+        Facts {
+            keys: row.keys,
+            finds_keys: row.find_keys.is_some(),
+            group: row.group,
+            since: row.since,
+            summary: row.summary,
+            complexity: row.complexity,
+            history: row.history,
+            tips: row.tips,
+            deprecated: row.deprecated,
+            args: row.args,
+        }
+    }
 }
 
 impl std::fmt::Debug for Entry {
@@ -97,6 +145,31 @@ pub struct Table {
 const SHORT_SLOTS: usize = 2048;
 const EMPTY: u16 = u16::MAX;
 
+/// Another name for a command; an empty one takes it away (`rename-command`).
+pub type Renaming = (Vec<u8>, Vec<u8>);
+
+static RENAMINGS: OnceLock<Vec<Renaming>> = OnceLock::new();
+
+/// Says how commands are to be called in this process, before anybody asks for the table. Errors: Valkey's texts, with
+/// the place of the renaming that cannot be.
+pub fn rename(renamings: Vec<Renaming>) -> Result<(), (usize, &'static str)> {
+    let mut names: HashMap<Vec<u8>, ()> = rows().map(|name| (name.as_bytes().to_vec(), ())).collect();
+    for (i, (from, to)) in renamings.iter().enumerate() {
+        names.remove(&from.to_ascii_lowercase()).ok_or((i, "No such command in rename-command"))?;
+        if !to.is_empty() && names.insert(to.to_ascii_lowercase(), ()).is_some() {
+            return Err((i, "Target command name already exists"));
+        }
+    }
+    assert!(RENAMINGS.set(renamings).is_ok(), "commands are renamed once, at start");
+    Ok(())
+}
+
+/// Names of all commands, as in their rows.
+fn rows() -> impl Iterator<Item = &'static str> {
+    let engine = shards::commands::FAMILIES.iter().copied().flatten().map(|row| row.name);
+    engine.chain(commands::FAMILIES.iter().copied().flatten().map(|row| row.name))
+}
+
 /// The table of this process.
 pub fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
@@ -112,6 +185,10 @@ impl Table {
         for row in commands::FAMILIES.iter().copied().flatten() {
             table.add_row(row, Target::Server, &|r| r);
         }
+        for (from, to) in RENAMINGS.get().into_iter().flatten() {
+            table.rename(from, to);
+        }
+        table.enter_all();
         table
     }
 
@@ -127,7 +204,24 @@ impl Table {
             let sub_id = self.add(sub, target(sub), Some(id), full);
             self.entries[id as usize].subcommands.push((sub.name, sub_id));
         }
-        self.enter(row.name, id);
+    }
+
+    /// Moves a command to another name; see [`rename`].
+    fn rename(&mut self, from: &[u8], to: &[u8]) {
+        let is_it = |e: &&mut Entry| e.parent.is_none() && !e.removed && from.eq_ignore_ascii_case(&e.called);
+        let entry = self.entries.iter_mut().find(is_it).expect("asked before");
+        entry.called = to.to_ascii_lowercase();
+        entry.removed = to.is_empty();
+    }
+
+    /// Enters every command under the name it is called by.
+    fn enter_all(&mut self) {
+        for id in 0..self.entries.len() {
+            if self.entries[id].parent.is_none() && !self.entries[id].removed {
+                let called = self.entries[id].called.clone();
+                self.enter(&called, id as u16);
+            }
+        }
     }
 
     fn add<R>(
@@ -149,19 +243,22 @@ impl Table {
             arity: row.arity,
             categories: row.categories(),
             subcommands: Vec::new(),
+            called: row.name.as_bytes().to_vec(),
+            facts: Facts::of(row),
+            removed: false,
         });
         id
     }
 
-    fn enter(&mut self, name: &str, id: u16) {
-        let Some(word) = short_word(name.as_bytes()) else {
-            let old = self.long.insert(name.as_bytes().to_vec(), id);
-            assert!(old.is_none(), "{name} stands in the table twice");
+    fn enter(&mut self, name: &[u8], id: u16) {
+        let Some(word) = short_word(name) else {
+            let old = self.long.insert(name.to_vec(), id);
+            assert!(old.is_none(), "{} stands in the table twice", shown(name, 128));
             return;
         };
         let mut slot = short_slot(word);
         while self.short[slot].1 != EMPTY {
-            assert!(self.short[slot].0 != word, "{name} stands in the table twice");
+            assert!(self.short[slot].0 != word, "{} stands in the table twice", shown(name, 128));
             slot = (slot + 1) % SHORT_SLOTS;
         }
         self.short[slot] = (word, id);
@@ -200,9 +297,34 @@ impl Table {
             None => Err(CommandError::owned(format!(
                 "ERR unknown subcommand '{}'. Try {} HELP.",
                 shown(name, 128),
-                entry.full_name.to_ascii_uppercase()
+                shown(argv.get(0), usize::MAX).to_ascii_uppercase()
             ))),
         }
+    }
+
+    /// Finds a command by its name, or a subcommand by its own and its parent's (`config|get`).
+    pub fn find_full(&'static self, name: &[u8]) -> Option<&'static Entry> {
+        let Some(bar) = name.iter().position(|byte| *byte == b'|') else { return self.find(name) };
+        let (parent, sub) = (self.find(&name[..bar])?, &name[bar + 1..]);
+        self.subcommands(parent).find(|entry| {
+            let own = entry.full_name.split_once('|').map_or("", |(_, own)| own);
+            sub.eq_ignore_ascii_case(own.as_bytes())
+        })
+    }
+
+    /// The commands that can be called, without their subcommands.
+    pub fn parents(&'static self) -> impl Iterator<Item = &'static Entry> {
+        self.entries.iter().filter(|entry| entry.parent.is_none() && !entry.removed)
+    }
+
+    /// The subcommands of a command.
+    pub fn subcommands(&'static self, entry: &'static Entry) -> impl Iterator<Item = &'static Entry> {
+        entry.subcommands.iter().map(|(_, id)| self.get(*id))
+    }
+
+    /// All that can be called, subcommands behind their parents.
+    pub fn listed(&'static self) -> impl Iterator<Item = &'static Entry> {
+        self.parents().flat_map(|entry| std::iter::once(entry).chain(self.subcommands(entry)))
     }
 
     /// The entry with this number.

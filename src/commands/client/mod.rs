@@ -1,0 +1,69 @@
+//! CLIENT: what clients say of themselves, and what may be done to others.
+//!
+//! Clients live on the cores that serve them, so whatever is about more than the caller itself asks all cores.
+//!
+//! | file | what |
+//! |---|---|
+//! | `identity.rs` | ID, GETNAME, SETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH, CAPA, HELP |
+//! | `list.rs` | INFO, LIST |
+//! | `kill.rs` | KILL, UNBLOCK |
+//! | `pause.rs` | PAUSE, UNPAUSE |
+//! | `filter.rs` | which clients LIST and KILL mean |
+//! | `grammar.rs` | the filters as COMMAND DOCS shows them |
+
+mod filter;
+mod grammar;
+pub mod identity;
+mod kill;
+mod list;
+mod pause;
+
+use super::{ServerCommand, ServerRun};
+use shards::command::{Group, category, flag};
+use shards::commands::container;
+
+shards::rows! {
+    /// The family's rows.
+    pub ROWS: ServerRun = [CLIENT]
+}
+
+/// CLIENT subcommand
+pub const CLIENT: ServerCommand = ServerCommand {
+    arity: -2,
+    group: Group::Connection,
+    since: "2.4.0",
+    summary: "Looks at connections and changes them.",
+    complexity: "Depends on subcommand.",
+    subcommands: &[
+        identity::CAPA,
+        identity::GETNAME,
+        identity::HELP,
+        identity::ID,
+        list::INFO,
+        kill::KILL,
+        list::LIST,
+        identity::NO_EVICT,
+        identity::NO_TOUCH,
+        pause::PAUSE,
+        identity::REPLY,
+        identity::SETINFO,
+        identity::SETNAME,
+        kill::UNBLOCK,
+        pause::UNPAUSE,
+    ],
+    ..ServerCommand::new("client", |x| Err(container::unknown_subcommand(x.argv)))
+};
+
+/// Most subcommands may always be used.
+const FLAGS: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE;
+
+const fn client_row(name: &'static str, arity: i16, run: ServerRun) -> ServerCommand {
+    ServerCommand {
+        arity,
+        group: Group::Connection,
+        complexity: "O(1)",
+        flags: FLAGS,
+        acl: category::CONNECTION,
+        ..ServerCommand::new(name, run)
+    }
+}
