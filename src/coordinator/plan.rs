@@ -8,10 +8,10 @@ use crate::connection::session::Watched;
 use crate::coordinator::merge::Places;
 use crate::coordinator::messages::DbKey;
 use crate::dispatch::call::OwnedCall;
-use crate::dispatch::route::mode;
+use crate::dispatch::route::{keys_with_dbs, mode};
 use crate::dispatch::table::{Entry, Target};
-use shards::args::Args;
 use shards::command::{Merge, Spread};
+use shards::commands::generic::scan::shard_of_cursor;
 use shards::keyspace::slots::key_owner;
 use shards::txn::locks::{LockSet, Mode, fingerprint};
 use std::collections::BTreeMap;
@@ -77,11 +77,9 @@ pub struct Place {
 
 /// Keys of a call by shard, with their databases.
 fn keys_of(call: &OwnedCall, shards: usize) -> Vec<(usize, DbKey)> {
-    let mut at = Vec::new();
-    if call.entry.key_indexes(call.argv(), &mut at).is_err() {
-        return Vec::new();
-    }
-    at.iter().map(|i| (key_owner(call.argv().get(*i), shards), (call.db, call.argv().get(*i).into()))).collect()
+    let argv = call.argv();
+    let keys = keys_with_dbs(call.entry, argv, call.db).into_iter();
+    keys.map(|(db, at)| (key_owner(argv.get(at), shards), (db, argv.get(at).into()))).collect()
 }
 
 impl Plan {
@@ -147,7 +145,7 @@ impl Plan {
         let how = match call.entry.spread() {
             Spread::Everywhere(merge) => everywhere(call, merge, place.shards),
             Spread::FirstFound => first_found(place),
-            Spread::Cursor(at) => How::One(cursor_shard(call.argv(), at, place.shards)),
+            Spread::Cursor(at) => How::One(shard_of_cursor(call.argv(), at as usize, place.shards)),
             Spread::Loan | Spread::Split(..) => {
                 let (home, lenders) = borrow(keys_of(call, place.shards), place);
                 if lenders.is_empty() { How::One(home) } else { How::Loan { home, lenders } }
@@ -229,13 +227,6 @@ fn split(call: &OwnedCall, width: usize, merge: Merge, shards: usize) -> How {
         (shard, OwnedCall::of_parts(call.entry, call.db, args.into_iter()))
     };
     How::Split { parts: parts.into_iter().map(make).collect(), merge, places }
-}
-
-/// The shard a SCAN cursor names.
-pub fn cursor_shard(argv: Args<'_>, at: u8, shards: usize) -> usize {
-    let text = argv.iter().nth(at as usize).unwrap_or_default();
-    let cursor = std::str::from_utf8(text).ok().and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
-    (cursor % shards as u64) as usize
 }
 
 /// True if a call without keys must still visit shards.

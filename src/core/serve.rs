@@ -23,6 +23,7 @@ use crate::protocol::{Limits, Step};
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::args::{Args, Span};
+use shards::commands::generic::scan::shard_of_cursor;
 use shards::command::{Spread, flag};
 use shards::error::CommandError;
 use shards::reply::Reply;
@@ -378,7 +379,7 @@ impl Center {
     #[inline]
     fn owner(&mut self, entry: &'static Entry, argv: Args<'_>) -> Result<Option<usize>, CommandError> {
         if let Spread::Cursor(at) = entry.spread() {
-            return Ok(Some(plan::cursor_shard(argv, at, self.cores)));
+            return Ok(Some(shard_of_cursor(argv, at as usize, self.cores)));
         }
         let mut keys = std::mem::take(&mut self.key_indexes);
         let reach = route::reach(entry, argv, self.cores, &mut keys);

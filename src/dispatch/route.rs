@@ -5,6 +5,7 @@ use shards::args::Args;
 use shards::command::flag;
 use shards::error::CommandError;
 use shards::keyspace::slots::key_owner;
+use shards::stdx::number;
 use shards::txn::locks::{LockSet, Mode, fingerprint};
 
 /// Where a call must go.
@@ -40,16 +41,33 @@ pub fn mode(entry: &Entry) -> Mode {
 pub fn lock_set(entry: &Entry, argv: Args<'_>, db: u32) -> LockSet {
     let mut set = LockSet::default();
     let mode = mode(entry);
-    if let Some(at) = entry.single_key {
-        set.add(fingerprint(db, argv.get(at as usize)), mode);
-        return set;
-    }
-    let mut keys = Vec::new();
-    if entry.key_indexes(argv, &mut keys).is_err() || keys.is_empty() {
+    let keys = keys_with_dbs(entry, argv, db);
+    if keys.is_empty() {
         return LockSet::whole(mode);
     }
-    for at in keys {
+    for (db, at) in keys {
         set.add(fingerprint(db, argv.get(at)), mode);
     }
     set
+}
+
+/// The keys of a call with the databases they may be looked for in: the client's, and those the call names itself
+/// (COPY ... DB, MOVE). Empty if it has no keys or they cannot be told.
+pub fn keys_with_dbs(entry: &Entry, argv: Args<'_>, db: u32) -> Vec<(u32, usize)> {
+    let mut at = Vec::new();
+    if entry.key_indexes(argv, &mut at).is_err() {
+        return Vec::new();
+    }
+    let mut keys: Vec<(u32, usize)> = at.into_iter().map(|at| (db, at)).collect();
+    if let Some(find_dbs) = entry.engine().and_then(|row| row.find_dbs) {
+        let mut named = Vec::new();
+        find_dbs(argv, &mut named);
+        for arg in named {
+            let number = number::parse_i64(argv.get(arg.at)).and_then(|n| u32::try_from(n).ok());
+            if let (Some(db), Some(key)) = (number, arg.key) {
+                keys.push((db, key));
+            }
+        }
+    }
+    keys
 }
