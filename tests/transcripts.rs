@@ -4,6 +4,8 @@
 //! `redis-server` on the PATH is started. With `RINGKEY_REF_RECORD=1` calls without a written reply get the reply of
 //! that server: new cases are written as calls and recorded from a real Valkey.
 //!
+//! Our own server is started with one, two and four shards.
+//!
 //! A transcript that moves the clock cannot run here; one that needs a newer version than the server's is skipped.
 
 use std::fmt::Write as _;
@@ -20,40 +22,47 @@ use shards::transcript::{Case, Expect, Step, parse, show};
 /// How long a reply or a starting server may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The Valkey version that Ringkey is as good as.
+const OURS: (u32, u32) = (9, 1);
+/// Commands that transcripts use and our server does not know yet: their cases are skipped. A command that is there must
+/// leave the list (`what_is_not_there_yet` sees to that).
+const NOT_YET: &[&str] = &["RPUSH"];
+
 /// A server to run transcripts against; stopped when dropped, if it was started here.
 struct Target {
     addr: String,
     version: (u32, u32),
+    shards: usize,
     child: Option<Child>,
 }
 
 impl Target {
     fn running(addr: String) -> Target {
-        let mut target = Target { addr, version: (0, 0), child: None };
+        let mut target = Target { addr, version: (0, 0), shards: 1, child: None };
         target.version = target.ask_version();
         target
     }
 
-    /// Starts `program` with `args` and a port of its own.
-    fn start(program: &str, args: &[&str]) -> Option<Target> {
+    /// Starts `program` with `args` and a port of its own; asks for its version unless it is known.
+    fn start(program: &str, args: &[&str], version: Option<(u32, u32)>) -> Option<Target> {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port().to_string();
         let mut command = Command::new(program);
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]).args(args);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
         let addr = format!("127.0.0.1:{port}");
-        let mut target = Target { addr, version: (0, 0), child: Some(child) };
+        let mut target = Target { addr, version: (0, 0), shards: 1, child: Some(child) };
         let begun = Instant::now();
         while TcpStream::connect(&target.addr).is_err() {
             assert!(begun.elapsed() < PATIENCE, "{program} does not listen");
             std::thread::sleep(Duration::from_millis(20)); // another process: there is no event to wait for
         }
-        target.version = target.ask_version();
+        target.version = version.unwrap_or_else(|| target.ask_version());
         Some(target)
     }
 
     /// The Valkey version a server is as good as: what it says of itself, a Redis what it forked from.
     fn ask_version(&self) -> (u32, u32) {
-        let info = self.connect().call(&[b"INFO".to_vec(), b"server".to_vec()], 1);
+        let info = self.connect().call(&[b"INFO".to_vec(), b"server".to_vec()], 1).expect("the server answers");
         let info = String::from_utf8_lossy(&info).into_owned();
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::to_string);
         let version = field("valkey_version:").or_else(|| field("redis_version:")).expect("INFO tells the version");
@@ -69,7 +78,7 @@ impl Target {
     }
 
     fn can_run(&self, case: &Case) -> bool {
-        !case.moves_the_clock() && case.since.is_none_or(|since| since <= self.version)
+        !case.moves_the_clock() && (self.shards == 1 || !case.one_shard) && case.since.is_none_or(|since| since <= self.version)
     }
 }
 
@@ -89,54 +98,58 @@ struct Connection {
 
 impl Connection {
     /// Sends a call and reads so many replies.
-    fn call(&mut self, argv: &[Vec<u8>], replies: usize) -> Vec<u8> {
+    fn call(&mut self, argv: &[Vec<u8>], replies: usize) -> Result<Vec<u8>, String> {
         let mut request = format!("*{}\r\n", argv.len()).into_bytes();
         for arg in argv {
             request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
             request.extend_from_slice(arg);
             request.extend_from_slice(b"\r\n");
         }
-        self.stream.write_all(&request).expect("the server takes the call");
+        self.stream.write_all(&request).map_err(|error| format!("the server does not take the call: {error}"))?;
         let mut got = Vec::new();
         for _ in 0..replies {
-            got.append(&mut self.reply());
+            got.append(&mut self.reply()?);
         }
-        got
+        Ok(got)
     }
 
-    fn reply(&mut self) -> Vec<u8> {
+    fn reply(&mut self) -> Result<Vec<u8>, String> {
         loop {
             if let Some(len) = reply_len(&self.buffer) {
-                return self.buffer.drain(..len).collect();
+                return Ok(self.buffer.drain(..len).collect());
             }
             let mut chunk = [0; 16 << 10];
-            let read = self.stream.read(&mut chunk).expect("the server answers");
-            assert!(read > 0, "the server closed the connection");
+            let read = self.stream.read(&mut chunk).map_err(|error| format!("no reply: {error}"))?;
+            if read == 0 {
+                return Err("the server closed the connection".into());
+            }
             self.buffer.extend_from_slice(&chunk[..read]);
         }
     }
 
     fn words(&mut self, words: &str) -> Vec<u8> {
-        self.call(&words.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>(), 1)
+        self.call(&words.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>(), 1).expect("the server answers")
     }
 }
 
 /// Runs a case on a fresh connection; `heard` gets every reply with the line of its call.
 fn run_case(target: &Target, case: &Case, heard: &mut Vec<(usize, Vec<u8>)>) -> Result<(), String> {
     let mut connection = target.connect();
-    assert_eq!(connection.words("FLUSHALL"), b"+OK\r\n");
+    let flushed = connection.call(&[b"FLUSHALL".to_vec()], 1)?;
+    assert_eq!(flushed, b"+OK\r\n");
     for step in &case.steps {
         match step {
             Step::Resp(Resp::V2) => drop(connection.words("HELLO 2")),
             Step::Resp(Resp::V3) => drop(connection.words("HELLO 3")),
             Step::Advance(_) => unreachable!("cases that move the clock do not come here"),
             Step::Call(call) => {
-                let got = connection.call(&call.argv, call.expect.replies());
+                let at = |error| format!("line {} ({}): {error}", call.line, case.name);
+                let got = connection.call(&call.argv, call.expect.replies()).map_err(at)?;
                 let checked = call.expect.check(&got);
                 if call.expect == Expect::Missing {
                     heard.push((call.line, got));
                 }
-                checked.map_err(|error| format!("line {} ({}): {error}", call.line, case.name)).or_else(|error| {
+                checked.map_err(at).or_else(|error| {
                     if call.expect == Expect::Missing && recording() { Ok(()) } else { Err(error) }
                 })?;
             }
@@ -145,12 +158,20 @@ fn run_case(target: &Target, case: &Case, heard: &mut Vec<(usize, Vec<u8>)>) -> 
     Ok(())
 }
 
+fn uses(case: &Case, command: &str) -> bool {
+    case.steps.iter().any(|step| match step {
+        Step::Resp(_) => command == "HELLO",
+        Step::Advance(_) => false,
+        Step::Call(call) => call.argv[0].eq_ignore_ascii_case(command.as_bytes()),
+    })
+}
+
 fn recording() -> bool {
     std::env::var_os("RINGKEY_REF_RECORD").is_some()
 }
 
-/// Runs every transcript that `target` can run; the failures as text.
-fn run_all(target: &Target) -> String {
+/// Runs every transcript that `target` can run, but for cases that call one of `without`; the failures as text.
+fn run_all(target: &Target, without: &[&str]) -> String {
     let mut failures = String::new();
     let (mut ran, mut skipped) = (0, 0);
     let only = std::env::var("RINGKEY_REF_ONLY").unwrap_or_default();
@@ -160,13 +181,16 @@ fn run_all(target: &Target) -> String {
         let cases = parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut heard = Vec::new();
         for case in &cases {
-            if !target.can_run(case) {
+            if !target.can_run(case) || without.iter().any(|name| uses(case, name)) {
                 skipped += 1;
                 continue;
             }
             ran += 1;
             if let Err(error) = run_case(target, case, &mut heard) {
                 writeln!(failures, "{name}: {error}").unwrap();
+            }
+            if TcpStream::connect(&target.addr).is_err() {
+                return failures + "the server is gone";
             }
         }
         if recording() && !heard.is_empty() {
@@ -212,12 +236,36 @@ fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
 fn a_reference_server_says_what_the_transcripts_say() {
     let target = match std::env::var("RINGKEY_REF_ADDR") {
         Ok(addr) => Some(Target::running(addr)),
-        Err(_) => Target::start("redis-server", &[]),
+        Err(_) => Target::start("redis-server", &[], None),
     };
     let Some(target) = target else {
         println!("skipped: no RINGKEY_REF_ADDR and no redis-server on the PATH");
         return;
     };
-    let failures = run_all(&target);
+    let failures = run_all(&target, &[]);
     assert!(failures.is_empty(), "{failures}");
+}
+
+fn ours(shards: usize) -> Target {
+    let args = ["--shards", &shards.to_string()];
+    let mut target = Target::start(env!("CARGO_BIN_EXE_ringkey-server"), &args, Some(OURS)).expect("it was built");
+    target.shards = shards;
+    target
+}
+
+#[test]
+fn our_server_says_what_the_transcripts_say_however_many_shards_it_has() {
+    for shards in [1, 2, 4] {
+        let failures = run_all(&ours(shards), NOT_YET);
+        assert!(failures.is_empty(), "{shards} shards:\n{failures}");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet() {
+    let target = ours(1);
+    for name in NOT_YET {
+        let reply = target.connect().words(&format!("{name} 1 2 3"));
+        assert!(reply.starts_with(b"-ERR unknown command"), "{name} is there: take it off NOT_YET");
+    }
 }

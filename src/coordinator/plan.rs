@@ -105,13 +105,13 @@ impl Plan {
                 plan.lock_everything(place.shards, Mode::Shared);
                 plan.steps.push(Step { calls: vec![0], how: first_found(place) });
             }
-            Spread::Split(width, merge) => {
+            Spread::Split(width, merge) if divides(call, width as usize) => {
                 for (shard, (db, key)) in keys_of(call, place.shards) {
                     plan.lock(shard, db, &key, mode(call.entry));
                 }
                 plan.steps.push(Step { calls: vec![0], how: split(call, width as usize, merge, place.shards) });
             }
-            Spread::Loan | Spread::Cursor(_) => plan.loan(&[(0, call)], place),
+            Spread::Loan | Spread::Cursor(_) | Spread::Split(..) => plan.loan(&[(0, call)], place),
         }
         plan
     }
@@ -203,6 +203,14 @@ fn everywhere(call: &OwnedCall, merge: Merge, shards: usize) -> How {
 
 fn first_found(place: Place) -> How {
     How::FirstFound { start: (place.random % place.shards as u64) as usize }
+}
+
+/// True if every key of the call has all its `width` arguments. A call that has not (MSET with an odd value missing) is
+/// not cut: one shard runs it whole, to answer its error.
+fn divides(call: &OwnedCall, width: usize) -> bool {
+    let mut keys = Vec::new();
+    call.entry.key_indexes(call.argv(), &mut keys).is_ok()
+        && keys.last().is_some_and(|last| last + width <= call.argv().len())
 }
 
 /// Cuts a call into one for each shard; `width` arguments belong to a key. Arguments before the first key go to all.

@@ -7,6 +7,7 @@
 //! # NX does not touch a key that is there      a case; every case starts with an empty keyspace
 //! ! since 9.0                                   only for servers of at least this Valkey version
 //! ! server                                      needs a server: the bare shard skips the case
+//! ! one-shard                                   skipped where the keyspace is divided (SCAN's cursors)
 //! > SET a "1 2\x00"                             a call, quoted as in redis-cli
 //! +OK                                           its reply, every CRLF a line end; none written: to be recorded
 //! ! resp 3                                      from here on RESP3 (or 2)

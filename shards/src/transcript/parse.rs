@@ -15,6 +15,8 @@ pub struct Case {
     pub since: Option<(u32, u32)>,
     /// It needs commands or settings of the server.
     pub server_only: bool,
+    /// It needs the whole keyspace in one shard: what it shows of SCAN's cursors differs otherwise.
+    pub one_shard: bool,
     /// What happens.
     pub steps: Vec<Step>,
 }
@@ -106,7 +108,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             continue;
         }
         if let Some(name) = line.strip_prefix("# ") {
-            cases.push(Case { name: name.into(), line: number, since: None, server_only: false, steps: Vec::new() });
+            cases.push(Case { name: name.into(), line: number, since: None, server_only: false, one_shard: false, steps: Vec::new() });
             continue;
         }
         let case = cases.last_mut().ok_or(format!("line {number}: a case begins with '# '"))?;
@@ -183,6 +185,7 @@ impl<'a> Reader<'a> {
             "any" => self.next.any = true,
             "unordered" => self.next.unordered = true,
             "server" => case.server_only = true,
+            "one-shard" => case.one_shard = true,
             "since" => case.since = Some(version(rest).ok_or("since wants a version like 9.0")?),
             "resp" => case.steps.push(Step::Resp(match rest {
                 "2" => Resp::V2,
