@@ -1,0 +1,29 @@
+//! Random calls of every command of the engine, damaged ones among them: whatever they say, the server answers each and
+//! goes on, however many shards it has.
+
+mod servers;
+
+use servers::ours;
+use shards::command::Command;
+use shards::commands::FAMILIES;
+use shards::generate::Generator;
+use shards::transcript::{START_MS, show};
+
+#[test]
+fn random_calls_do_not_stop_the_server() {
+    let rows: Vec<&'static Command> = FAMILIES.iter().flat_map(|family| family.iter()).collect();
+    for shards in [1, 2, 4] {
+        let target = ours(shards);
+        for seed in 0..4 {
+            let mut generator = Generator { now_ms: START_MS, ..Generator::new(seed) };
+            let mut connection = target.connect();
+            for turn in 0..1500 {
+                let argv = generator.call(&rows);
+                if let Err(error) = connection.call(&argv, 1) {
+                    let call: Vec<String> = argv.iter().map(|arg| show(arg)).collect();
+                    panic!("{shards} shards, seed {seed}, call {turn} ({}): {error}", call.join(" "));
+                }
+            }
+        }
+    }
+}
