@@ -251,6 +251,7 @@ impl Center {
 
     /// Hands this turn's batches for a core to the mesh.
     fn post_batches(&mut self, core: usize) {
+        debug_assert!(core != self.id || self.replies_out[core].is_empty() && self.calls_out[core].is_empty());
         if !self.calls_out[core].is_empty() {
             let next = self.spare.pop().unwrap_or_default();
             let batch = std::mem::replace(&mut self.calls_out[core], next);

@@ -106,7 +106,12 @@ impl Center {
     ) {
         let mut batch = std::mem::take(&mut self.replies_out[to]);
         message::push_reply(&mut batch, conn, ticket, |out| self.call(entry, argv, how, out));
-        self.replies_out[to] = batch;
+        if to == self.id {
+            // A call of this core's own client that had to wait: its reply goes the way of all others.
+            self.loopback.push_back(Message::Replies(batch));
+        } else {
+            self.replies_out[to] = batch;
+        }
         self.commit();
         if let Some(call) = self.slow.take() {
             self.send(to, Message::Slow { conn, call });
