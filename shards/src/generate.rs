@@ -85,7 +85,10 @@ impl Generator {
                 }
                 self.one(arg, argv);
             }
-            if arg.name != "numkeys" && let Some(at) = count_at.take() {
+            if arg.name == "numkeys" {
+                continue;
+            }
+            if let Some(at) = count_at.take() {
                 argv[at] = if self.one_in(12) { self.integer() } else { times.to_string().into_bytes() };
             }
         }
