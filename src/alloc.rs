@@ -111,6 +111,33 @@ pub fn allocated_bytes() -> usize {
     usize::try_from(sum).unwrap_or(0)
 }
 
+unsafe extern "C" {
+    /// Gives free pages of the calling thread (and, forced, of the process) back.
+    fn mi_collect(force: bool);
+    /// Hands the statistics' text to `out`, piece by piece.
+    fn mi_stats_print_out(out: Option<extern "C" fn(*const std::ffi::c_char, *mut std::ffi::c_void)>, to: *mut std::ffi::c_void);
+}
+
+/// Gives this thread's free memory back to the system.
+pub fn purge() {
+    // SAFETY: takes no pointers and may be called at any time.
+    unsafe { mi_collect(true) };
+}
+
+/// The allocator's statistics as it prints them.
+pub fn statistics() -> String {
+    extern "C" fn append(piece: *const std::ffi::c_char, to: *mut std::ffi::c_void) {
+        // SAFETY: `to` is the text below, borrowed by nobody else while the allocator prints.
+        let text = unsafe { &mut *to.cast::<String>() };
+        // SAFETY: the allocator hands over strings that end with NUL.
+        text.push_str(&unsafe { std::ffi::CStr::from_ptr(piece) }.to_string_lossy());
+    }
+    let mut text = String::new();
+    // SAFETY: `append` takes what is given here, and the text outlives the call.
+    unsafe { mi_stats_print_out(Some(append), (&raw mut text).cast()) };
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,6 +91,7 @@ fn set(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     store.commit(proposal);
     crate::core::world::settle(store.config());
     drop(store);
+    x.center.refresh_config();
     Ok(Flow::everywhere(|center: &mut Center| center.refresh_config()))
 }
 
@@ -98,7 +99,7 @@ fn may_set_protected(x: &ServerExec<'_>) -> bool {
     match x.center.config.security.enable_protected_configs {
         ProtectedAction::Yes => true,
         ProtectedAction::No => false,
-        ProtectedAction::Local => x.session.is_from_here(),
+        ProtectedAction::Local => x.session.is_local,
     }
 }
 

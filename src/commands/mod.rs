@@ -7,10 +7,14 @@
 
 pub mod client;
 pub mod command;
+pub mod commandlog;
 pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod handshake;
 pub mod info;
+pub mod memory;
+pub mod server;
 pub mod shutdown;
 pub mod transaction;
 
@@ -36,10 +40,13 @@ pub type ServerCommand = Row<ServerRun>;
 pub const FAMILIES: &[&[ServerCommand]] = &[
     client::ROWS,
     command::ROWS,
+    commandlog::ROWS,
     config::ROWS,
     connection::ROWS,
+    debug::ROWS,
     handshake::ROWS,
     info::ROWS,
+    server::ROWS,
     shutdown::ROWS,
     transaction::ROWS,
 ];

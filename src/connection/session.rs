@@ -127,12 +127,6 @@ impl Session {
         }
     }
 
-    /// True if it came from this machine.
-    pub fn is_from_here(&self) -> bool {
-        let host = self.peer.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-        self.unix || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-    }
-
     /// Whether the running command's reply is wanted.
     #[inline]
     pub fn wants_reply(&self) -> bool {

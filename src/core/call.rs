@@ -1,6 +1,9 @@
 //! The only caller of `Shard::execute`: runs a call, times it, counts it.
 
 use super::Center;
+use super::message::Message;
+use super::query::{Question, Report};
+use crate::connection::session::Session;
 use crate::dispatch::table::Entry;
 use crate::stats::clock;
 use crate::stats::slowlog::{LogKind, SlowCall};
@@ -8,6 +11,7 @@ use shards::args::Args;
 use shards::command::flag;
 use shards::reply::Resp;
 use shards::shard::{Call, Outcome};
+use std::sync::Arc;
 
 /// How a call is to run.
 #[derive(Clone, Copy)]
@@ -51,7 +55,7 @@ impl Center {
     /// Notes a call that was slow or whose reply was large, for whoever knows the client to log it.
     #[inline]
     pub fn note_slow(&mut self, entry: &Entry, argv: Args<'_>, ticks: u64, reply_bytes: usize) {
-        if ticks > self.thresholds.slow_ticks || reply_bytes as u64 > self.thresholds.reply_bytes {
+        if ticks >= self.thresholds.slow_ticks || reply_bytes as u64 >= self.thresholds.reply_bytes {
             self.note_slow_call(entry, argv, ticks, reply_bytes);
         }
     }
@@ -61,26 +65,65 @@ impl Center {
         if entry.is(flag::SKIP_SLOWLOG) {
             return;
         }
-        let (kind, value) = if ticks > self.thresholds.slow_ticks {
-            (LogKind::Slow, clock::ticks_to_us(ticks) as i64)
-        } else {
-            (LogKind::LargeReply, reply_bytes as i64)
-        };
-        self.slow = Some(Box::new(SlowCall::new(kind, self.now_ms / 1000, value, argv)));
+        if ticks >= self.thresholds.slow_ticks {
+            self.note(LogKind::Slow, clock::ticks_to_us(ticks) as i64, argv);
+        }
+        if reply_bytes as u64 >= self.thresholds.reply_bytes {
+            self.note(LogKind::LargeReply, reply_bytes as i64, argv);
+        }
     }
 
-    /// Puts a slow call of a client of this core into its log.
-    pub fn log_slow(&mut self, mut call: Box<SlowCall>, session: Option<&crate::connection::session::Session>) {
+    /// Notes a request that was large. Called where its bytes came in.
+    #[inline]
+    pub fn note_request(&mut self, entry: &Entry, argv: Args<'_>, request_bytes: usize, session: &Session) {
+        if request_bytes as u64 >= self.thresholds.request_bytes && !entry.is(flag::SKIP_SLOWLOG) {
+            let at_secs = self.now_ms / 1000;
+            let call = SlowCall::new(LogKind::LargeRequest, at_secs, request_bytes as i64, argv);
+            self.log_slow(Box::new(call), Some(session));
+        }
+    }
+
+    fn note(&mut self, kind: LogKind, value: i64, argv: Args<'_>) {
+        let call = SlowCall::new(kind, self.now_ms / 1000, value, argv);
+        self.slow = Some(Box::new(SlowCall { also: self.slow.take(), ..call }));
+    }
+
+    /// Puts slow calls of a client of this core into their logs.
+    pub fn log_slow(&mut self, mut call: Box<SlowCall>, session: Option<&Session>) {
         if let Some(session) = session {
             call.peer = session.peer.clone();
             call.name = session.name.clone();
         }
+        if let Some(also) = call.also.take() {
+            self.log_slow(also, session);
+        }
+        let len_max = self.log_len_max(call.kind);
+        self.logs[call.kind as usize].add(*call, len_max);
+    }
+
+    /// Has a slow call of a transaction logged by whichever core has its client: slow calls are few, so all are told.
+    pub fn log_slow_of(&mut self, client: u64, call: Box<SlowCall>) {
+        let tell: Question = Arc::new(move |center: &mut Center| -> Report {
+            let found = center.clients.iter().find(|(_, c)| c.session.id == client).map(|(conn, _)| conn);
+            if let Some((conn, connection)) = found.and_then(|conn| Some((conn, center.clients.take(conn)?))) {
+                center.log_slow(call.clone(), Some(&connection.session));
+                center.clients.put(conn, connection);
+            }
+            Box::new(())
+        });
+        for core in 0..self.cores {
+            self.send(core, Message::Tell(tell.clone()));
+        }
+    }
+
+    /// How many calls a log keeps.
+    pub fn log_len_max(&self, kind: LogKind) -> usize {
         let watch = &self.config.watch;
-        let len_max = match call.kind {
+        let len_max = match kind {
             LogKind::Slow => watch.commandlog_slow_execution_max_len,
             LogKind::LargeRequest => watch.commandlog_large_request_max_len,
             LogKind::LargeReply => watch.commandlog_large_reply_max_len,
         };
-        self.logs[call.kind as usize].add(*call, usize::try_from(len_max).unwrap_or(0));
+        usize::try_from(len_max).unwrap_or(usize::MAX)
     }
 }

@@ -21,7 +21,7 @@ impl Center {
         let id = self.next_gather;
         self.next_gather += 1;
         let reports = (0..self.cores).map(|_| None).collect();
-        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, assembly });
+        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, slow: self.slow.take(), assembly });
         for core in 0..self.cores {
             self.send(core, Message::Ask { gather: id, question: question.clone() });
         }
@@ -59,6 +59,9 @@ impl Center {
                 }
                 self.end_stall(gather.conn, &mut connection, gather.ticket, &out);
             }
+        }
+        if let Some(slow) = gather.slow {
+            self.log_slow(slow, Some(&connection.session));
         }
         self.clients.put(gather.conn, connection);
     }

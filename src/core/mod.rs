@@ -86,11 +86,11 @@ pub enum Action {
 /// Numbers of the configuration that every call looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
-    /// Ticks above which a call is slow; `u64::MAX`: never.
+    /// Ticks from which on a call is slow; `u64::MAX`: never.
     pub slow_ticks: u64,
-    /// Bytes above which a reply is large.
+    /// Bytes from which on a reply is large.
     pub reply_bytes: u64,
-    /// Bytes above which a request is large.
+    /// Bytes from which on a request is large.
     pub request_bytes: u64,
 }
 
@@ -207,16 +207,15 @@ impl Center {
 
     fn apply_config(&mut self) {
         let c = &self.config;
-        let threshold = |n: i64| u64::try_from(n).unwrap_or(u64::MAX);
-        let slow_us = threshold(c.watch.commandlog_execution_slower_than);
+        // A log that keeps nothing needs nothing noted.
+        let threshold = |n: i64, len_max: u64| u64::try_from(n).ok().filter(|_| len_max > 0).unwrap_or(u64::MAX);
+        let w = &c.watch;
+        let slow_us = threshold(w.commandlog_execution_slower_than, w.commandlog_slow_execution_max_len);
+        let to_ticks = |us: u64| (us as f64 * crate::stats::clock::ticks_per_us()) as u64;
         self.thresholds = Thresholds {
-            slow_ticks: if slow_us == u64::MAX {
-                u64::MAX
-            } else {
-                (slow_us as f64 * crate::stats::clock::ticks_per_us()) as u64
-            },
-            reply_bytes: threshold(c.watch.commandlog_reply_larger_than),
-            request_bytes: threshold(c.watch.commandlog_request_larger_than),
+            slow_ticks: if slow_us == u64::MAX { u64::MAX } else { to_ticks(slow_us) },
+            reply_bytes: threshold(w.commandlog_reply_larger_than, w.commandlog_large_reply_max_len),
+            request_bytes: threshold(w.commandlog_request_larger_than, w.commandlog_large_request_max_len),
         };
         let limits = shards::exec::Limits {
             string_bytes_max: usize::try_from(c.clients.proto_max_bulk_len).unwrap_or(usize::MAX),

@@ -232,7 +232,7 @@ impl Center {
             }
             replies.push(out);
             if let Some(slow) = self.slow.take() {
-                self.log_slow(slow, None);
+                self.log_slow_of(calls.client, slow);
             }
         }
         let loans = if guests { self.shard.farewell() } else { Vec::new() };

@@ -8,6 +8,7 @@ use super::Center;
 use super::assembly::Assembly;
 use crate::connection::session::Session;
 use crate::runtime::ConnId;
+use crate::stats::slowlog::SlowCall;
 use shards::reply::Reply;
 use std::any::Any;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Gather {
     pub reports: Vec<Option<Report>>,
     /// What follows.
     pub finish: Finish,
+    /// What the logs of slow calls get when it is done.
+    pub slow: Option<Box<SlowCall>>,
     /// The EXEC it is part of.
     pub assembly: Option<Assembly>,
 }

@@ -142,6 +142,9 @@ impl Center {
                 let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
                 let after = self.run_request(conn, connection, argv, parsed.entry);
                 if !matches!(after, After::Held) {
+                    if let Some(entry) = parsed.entry {
+                        self.note_request(entry, argv, parsed.end - at, &connection.session);
+                    }
                     at = parsed.end;
                 }
                 if !matches!(after, After::Next) || !connection.may_read() {
@@ -427,7 +430,10 @@ impl Center {
         }
         out.clear();
         self.scratch = out;
-        if let Some(slow) = self.slow.take() {
+        // A call that has yet to ask all cores is logged when it has its answer.
+        if !matches!(flow, Ok(Flow::Gather { .. }))
+            && let Some(slow) = self.slow.take()
+        {
             self.log_slow(slow, Some(&connection.session));
         }
         self.follow(conn, connection, flow.unwrap_or(Flow::Done))

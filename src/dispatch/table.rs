@@ -40,6 +40,8 @@ pub struct Entry {
     pub categories: u32,
     /// Numbers of its subcommands, by name.
     pub subcommands: Vec<(&'static str, u16)>,
+    /// Numbers of rows that run some of its calls although it is no container (DEBUG), by its first argument.
+    pub inner: Vec<(&'static str, u16)>,
     /// The name it is called by, if it is no subcommand.
     pub called: Vec<u8>,
     /// What COMMAND tells of it beyond this.
@@ -185,6 +187,12 @@ impl Table {
         for row in commands::FAMILIES.iter().copied().flatten() {
             table.add_row(row, Target::Server, &|r| r);
         }
+        for row in commands::memory::SUBCOMMANDS {
+            table.add_subcommand("memory", row, Target::Server(row));
+        }
+        for row in shards::commands::database::DEBUG {
+            table.add_inner("debug", row, Target::Engine(row));
+        }
         for (from, to) in RENAMINGS.get().into_iter().flatten() {
             table.rename(from, to);
         }
@@ -204,6 +212,25 @@ impl Table {
             let sub_id = self.add(sub, target(sub), Some(id), full);
             self.entries[id as usize].subcommands.push((sub.name, sub_id));
         }
+    }
+
+    /// Adds a subcommand to a container whose other subcommands run elsewhere (MEMORY).
+    fn add_subcommand<R>(&mut self, container: &str, row: &'static Row<R>, target: Target) {
+        let id = self.named(container);
+        let sub_id = self.add(row, target, Some(id), format!("{container}|{}", row.name).leak());
+        self.entries[id as usize].subcommands.push((row.name, sub_id));
+    }
+
+    /// Adds a row for some calls of a command that is no container: they count as that command's and pass its gates.
+    fn add_inner<R>(&mut self, command: &'static str, row: &'static Row<R>, target: Target) {
+        let id = self.named(command);
+        let inner_id = self.add(row, target, Some(id), command);
+        self.entries[inner_id as usize].flags = self.entries[id as usize].flags;
+        self.entries[id as usize].inner.push((row.name, inner_id));
+    }
+
+    fn named(&self, name: &str) -> u16 {
+        self.entries.iter().find(|entry| entry.full_name == name).expect("rows are added before what belongs to them").id
     }
 
     /// Moves a command to another name; see [`rename`].
@@ -243,6 +270,7 @@ impl Table {
             arity: row.arity,
             categories: row.categories(),
             subcommands: Vec::new(),
+            inner: Vec::new(),
             called: row.name.as_bytes().to_vec(),
             facts: Facts::of(row),
             removed: false,
@@ -288,10 +316,15 @@ impl Table {
     #[inline]
     pub fn resolve(&'static self, argv: Args<'_>) -> Result<&'static Entry, CommandError> {
         let Some(entry) = self.find(argv.get(0)) else { return Err(unknown_command(argv)) };
-        if entry.subcommands.is_empty() || argv.len() < 2 {
+        if argv.len() < 2 || entry.subcommands.is_empty() && entry.inner.is_empty() {
             return Ok(entry);
         }
         let name = argv.get(1);
+        if entry.subcommands.is_empty() {
+            let inner = entry.inner.iter().find(|(inner, _)| name.eq_ignore_ascii_case(inner.as_bytes()));
+            let inner = inner.map_or(entry, |(_, id)| &self.entries[*id as usize]);
+            return Ok(if inner.arity_fits(argv.len()) { inner } else { entry });
+        }
         match entry.subcommands.iter().find(|(sub, _)| name.eq_ignore_ascii_case(sub.as_bytes())) {
             Some((_, id)) => Ok(&self.entries[*id as usize]),
             None => Err(CommandError::owned(format!(

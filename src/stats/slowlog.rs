@@ -37,6 +37,8 @@ pub struct SlowCall {
     pub peer: Box<str>,
     /// The client's name.
     pub name: Vec<u8>,
+    /// The same call belongs into another log too.
+    pub also: Option<Box<SlowCall>>,
 }
 
 static NEXT_IDS: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
@@ -45,7 +47,7 @@ impl SlowCall {
     /// Notes a call; who made it is filled in where the client is known.
     pub fn new(kind: LogKind, at_secs: i64, value: i64, argv: Args<'_>) -> SlowCall {
         let id = NEXT_IDS[kind as usize].fetch_add(1, Ordering::Relaxed);
-        SlowCall { kind, id, at_secs, value, argv: shortened(argv), peer: "".into(), name: Vec::new() }
+        SlowCall { kind, id, at_secs, value, argv: shortened(argv), peer: "".into(), name: Vec::new(), also: None }
     }
 }
 

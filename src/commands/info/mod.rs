@@ -15,7 +15,7 @@ mod counters;
 mod memory;
 mod page;
 mod server;
-mod totals;
+pub mod totals;
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
 use crate::core::Center;

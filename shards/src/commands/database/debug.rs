@@ -97,5 +97,5 @@ fn populate(x: &mut Exec<'_>) -> Result<(), CommandError> {
 }
 
 fn positive(x: &Exec<'_>, i: usize) -> Result<i64, CommandError> {
-    Ok(x.int(i)?).and_then(|n| if n < 0 { Err(error::MUST_BE_POSITIVE) } else { Ok(n) })
+    x.int(i).ok().filter(|n| *n >= 0).ok_or(error::MUST_BE_POSITIVE)
 }

@@ -1,0 +1,196 @@
+//! DEBUG: what tests need. Only where `enable-debug-command` allows it; a gate sees to that.
+//!
+//! Valkey's DEBUG is one command, not a container: COMMAND shows no subcommands, and wrong arguments are the subcommand's
+//! own error. DEBUG OBJECT and POPULATE are the engine's rows ([`shards::commands::database::DEBUG`]); the table finds them
+//! when the arguments fit, everything else comes here.
+//!
+//! What other servers can do under this name and this one cannot (yet) is told as such, not as a typing error.
+
+use super::{Flow, ServerCommand, ServerExec, ServerRun};
+use crate::core::Center;
+use shards::command::{Group, category, flag};
+use shards::commands::container;
+use shards::error::{CommandError, NOT_A_FLOAT};
+use shards::reply::{Reply, Resp};
+use std::time::Duration;
+
+shards::rows! {
+    /// The family's rows.
+    pub ROWS: ServerRun = [DEBUG]
+}
+
+/// DEBUG subcommand
+pub const DEBUG: ServerCommand = ServerCommand {
+    arity: -2,
+    group: Group::Server,
+    since: "1.0.0",
+    summary: "Helps to test and to look inside.",
+    complexity: "Depends on the subcommand.",
+    flags: flag::ADMIN | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::PROTECTED,
+    acl: category::DANGEROUS,
+    ..ServerCommand::new("debug", debug)
+};
+
+/// Subcommands of Valkey that are missing here.
+const MISSING: &[&str] = &[
+    "aof-flush-sleep", "change-repl-id", "client-enforce-reply-list", "client-eviction", "close-cluster-link-on-packet-drop",
+    "config-rewrite-force-all", "crash-and-recover", "delay-rdb-client-free-seconds", "dict-resizing", "digest",
+    "digest-value", "disable-cluster-random-ping", "disable-cluster-reconnection", "drop-cluster-packet-filter",
+    "force-free-primary-async", "force-tls-write-error", "hashtable-can-abort-shrink", "htstats", "htstats-key", "leak",
+    "listpack", "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "pause-cron", "protect-client", "quicklist",
+    "quicklist-packed-threshold", "reload", "replicate", "replybuffer", "restart", "sdslen", "segfault",
+    "set-disable-deny-scripts", "set-skip-checksum-validation", "slotmigration", "stringmatch-test", "structsize",
+];
+
+fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    let name = x.arg(1).to_ascii_lowercase();
+    match (name.as_slice(), x.argc()) {
+        (b"help", 2) => Ok(help(x)),
+        (b"sleep", 3) => sleep(x),
+        (b"set-active-expire", 3) => {
+            let on = leading_int(x.arg(2)) != 0;
+            Ok(Flow::everywhere(move |center: &mut Center| center.shard.active_expire = on))
+        }
+        (b"log", 3) => {
+            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(x.arg(2)));
+            x.reply.ok();
+            Ok(Flow::Done)
+        }
+        (b"error", 3) => {
+            error(x);
+            Ok(Flow::Done)
+        }
+        (b"protocol", 3) => protocol(x),
+        (b"panic", _) => panic!("DEBUG PANIC called at Unix time {}", x.center.now_ms / 1000),
+        (b"assert", _) => panic!("assertion failed: DEBUG ASSERT"),
+        (name, _) if MISSING.iter().any(|missing| missing.as_bytes() == name) => {
+            let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+            Err(CommandError::owned(format!("ERR DEBUG {name} is not supported by this server")))
+        }
+        _ => Err(container::wrong_arguments(x.argv)),
+    }
+}
+
+/// Every core sleeps, so that the server answers nobody, as a single-threaded one would. Like strtod, a text that begins
+/// with no number is 0.
+fn sleep(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    let text = String::from_utf8_lossy(x.arg(2));
+    let number = (0..=text.len()).rev().filter_map(|end| text.get(..end)?.trim_start().parse::<f64>().ok()).next();
+    let pause = Duration::try_from_secs_f64(number.unwrap_or(0.0).max(0.0)).map_err(|_| NOT_A_FLOAT)?;
+    Ok(Flow::everywhere(move |_| std::thread::sleep(pause)))
+}
+
+/// A text's leading integer, as atoi reads it.
+fn leading_int(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    let len = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&digits[..len]).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    if text.starts_with(b"-") { -number } else { number }
+}
+
+/// The text as an error reply, with nothing before it.
+fn error(x: &mut ServerExec<'_>) {
+    let line: Vec<u8> = x.arg(2).iter().map(|b| if b"\r\n".contains(b) { b' ' } else { *b }).collect();
+    x.reply.raw(&[b"-", line.as_slice(), b"\r\n"].concat());
+}
+
+fn protocol(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    let reply = &mut x.reply;
+    match x.argv.get(2).to_ascii_lowercase().as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.int(12345),
+        b"double" => reply.double(3.141),
+        b"bignum" => reply.big_number(b"1234567999999999999999999999999999999"),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            (0..3).for_each(|i| reply.int(i));
+        }
+        b"set" => {
+            reply.set(3);
+            (0..3).for_each(|i| reply.int(i));
+        }
+        b"map" => {
+            reply.map(3);
+            for i in 0..3 {
+                reply.int(i);
+                reply.bool(i == 1);
+            }
+        }
+        b"attrib" => attribute(reply),
+        b"push" if reply.resp() == Resp::V2 => {
+            return Err(CommandError::Static("ERR RESP2 is not supported by this command"));
+        }
+        b"push" => {
+            reply.bulk(b"Some real reply following the push reply");
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.int(42);
+        }
+        b"true" => reply.bool(true),
+        b"false" => reply.bool(false),
+        b"verbatim" => reply.verbatim(b"txt", b"This is a verbatim\nstring"),
+        _ => {
+            return Err(CommandError::Static(
+                "ERR Wrong protocol type name. Please use one of the following: \
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(Flow::Done)
+}
+
+fn attribute(reply: &mut Reply<'_>) {
+    if reply.resp() == Resp::V3 {
+        reply.attribute(1);
+        reply.bulk(b"key-popularity");
+        reply.array(2);
+        reply.bulk(b"key:123");
+        reply.int(90);
+    }
+    reply.bulk(b"Some real reply following the attribute");
+}
+
+fn help(x: &mut ServerExec<'_>) -> Flow {
+    const LINES: &[&str] = &[
+        "ASSERT",
+        "    End the server by a failed assertion.",
+        "ERROR <string>",
+        "    Answer <string> as an error, to test clients.",
+        "LOG <message>",
+        "    Write <message> into the log.",
+        "OBJECT <key> [fast]",
+        "    Show how <key> is stored and when it was used.",
+        "PANIC",
+        "    End the server by a panic.",
+        "POPULATE <count> [<prefix>] [<size>]",
+        "    Make <count> strings named key:<number>, or <prefix>:<number>, of <size> bytes.",
+        "PROTOCOL <type>",
+        "    Answer a value of a type: string, integer, double, bignum, null, array, set,",
+        "    map, attrib, push, verbatim, true or false.",
+        "SET-ACTIVE-EXPIRE <0|1>",
+        "    Turn the search for expired keys off or on.",
+        "SLEEP <seconds>",
+        "    Stop all cores for <seconds>, which may have decimals.",
+    ];
+    container::help(&mut x.reply, x.argv, LINES);
+    Flow::Done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, number) in [("1", 1), ("0", 0), ("x", 0), ("12x", 12), (" -3", -3), ("+4", 4), ("", 0)] {
+            assert_eq!(leading_int(text.as_bytes()), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_listed_once_and_in_order() {
+        assert!(MISSING.is_sorted() && MISSING.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
