@@ -99,7 +99,7 @@ impl Center {
         if connection.ending == Ending::Now {
             return self.farewell(conn, connection);
         }
-        if connection.input.len() > self.input_limit(&connection.session) && connection.stall.is_none() {
+        if connection.input.len() > self.input_limit(&connection.session) {
             self.stats.query_limit_closes += 1;
             tracing::warn!("Closing client that reached max query buffer length: id={}", connection.session.id);
             return self.farewell(conn, connection);

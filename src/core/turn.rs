@@ -302,7 +302,9 @@ impl<I: Io> Core<I> {
         }
         self.next_tick_ms = now_ms + TICK_MS;
         let begin = clock::ticks();
-        while self.center.shard.tick(now_ms, EXPIRE_LEAVES)
+        // CLIENT PAUSE promises that nothing changes, so keys wait too.
+        while self.center.paused.is_none()
+            && self.center.shard.tick(now_ms, EXPIRE_LEAVES)
             && clock::ticks_to_us(clock::ticks().wrapping_sub(begin)) < TICK_BUDGET_US
         {}
         self.center.commit();
