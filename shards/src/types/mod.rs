@@ -2,6 +2,8 @@
 //!
 //! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
 
+pub mod listpack;
+
 /// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
 /// MODULE people know; 8 is ours).
 pub mod tag {
