@@ -30,6 +30,9 @@ impl Center {
     #[inline]
     pub fn call(&mut self, entry: &'static Entry, argv: Args<'_>, how: How, out: &mut Vec<u8>) -> Outcome {
         let row = entry.engine().expect("the server's own commands do not come here");
+        if self.room.is_limited() {
+            self.make_room(entry);
+        }
         let start = out.len();
         let begin = clock::ticks();
         let call = Call { row, argv, db: how.db, resp: how.resp, no_touch: how.no_touch };

@@ -277,6 +277,12 @@ impl Center {
             connection.stall = Some(Stall::Paused);
             return After::Held;
         }
+        if self.room.is_limited()
+            && let Err(error) = self.memory_gate(entry, &connection.session)
+        {
+            self.refuse(connection, Some(entry), &error);
+            return After::Next;
+        }
         let session = &mut connection.session;
         session.commands += 1;
         if session.multi.is_some() && !gates::runs_inside_multi(entry) {
