@@ -20,11 +20,21 @@ pub struct Limits {
     pub lazy_user_del: bool,
     /// `lazyfree-lazy-user-flush`: FLUSHALL without SYNC or ASYNC is asynchronous.
     pub lazy_user_flush: bool,
+    /// `zset-max-listpack-entries`: elements of a small sorted set.
+    pub zset_entries_max: usize,
+    /// `zset-max-listpack-value`: bytes of the longest member in it.
+    pub zset_value_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { string_bytes_max: 512 << 20, lazy_user_del: true, lazy_user_flush: true }
+        Limits {
+            string_bytes_max: 512 << 20,
+            lazy_user_del: true,
+            lazy_user_flush: true,
+            zset_entries_max: 128,
+            zset_value_max: 64,
+        }
     }
 }
 

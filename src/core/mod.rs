@@ -17,7 +17,6 @@
 //! | `query.rs`, `gather.rs` | asking all cores |
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
 //! | `clients.rs` | the table of connections: coming, going, limits |
-//! | `memory.rs` | `maxmemory`: making room, refusing |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
 
@@ -26,7 +25,6 @@ pub mod call;
 pub mod clients;
 pub mod commit;
 pub mod gather;
-pub mod memory;
 pub mod message;
 pub mod multi;
 pub mod owner;
@@ -119,8 +117,6 @@ pub struct Center {
     history: crate::stats::rate::History,
     /// SLOWLOG and COMMANDLOG, by kind.
     pub logs: [CallLog; 3],
-    /// What it knows of `maxmemory`.
-    pub room: memory::Room,
     /// Time of this turn, unix milliseconds.
     pub now_ms: i64,
     /// Thresholds of the call logs.
@@ -174,7 +170,6 @@ impl Center {
             stats: Stats::default(),
             history: Default::default(),
             logs: Default::default(),
-            room: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
             paused: None,
@@ -211,8 +206,6 @@ impl Center {
     }
 
     fn apply_config(&mut self) {
-        let config = Arc::clone(&self.config);
-        self.apply_memory_config(&config);
         let c = &self.config;
         // A log that keeps nothing needs nothing noted.
         let threshold = |n: i64, len_max: u64| u64::try_from(n).ok().filter(|_| len_max > 0).unwrap_or(u64::MAX);
@@ -228,6 +221,8 @@ impl Center {
             string_bytes_max: usize::try_from(c.clients.proto_max_bulk_len).unwrap_or(usize::MAX),
             lazy_user_del: c.lazyfree.lazyfree_lazy_user_del,
             lazy_user_flush: c.lazyfree.lazyfree_lazy_user_flush,
+            zset_entries_max: usize::try_from(c.types.zset_max_listpack_entries).unwrap_or(usize::MAX),
+            zset_value_max: usize::try_from(c.types.zset_max_listpack_value).unwrap_or(usize::MAX),
         };
         self.shard.set_limits(limits);
         self.shard.keyspace.access = shards::keyspace::access::AccessPolicy {

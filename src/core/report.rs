@@ -76,8 +76,7 @@ pub struct CoreReport {
 
 impl Center {
     /// Everything INFO asks of a core.
-    pub fn report(&mut self) -> CoreReport {
-        self.note_slack();
+    pub fn report(&self) -> CoreReport {
         let keyspace = &self.shard.keyspace;
         let peers = || (0..self.cores).filter(|core| *core != self.id);
         CoreReport {

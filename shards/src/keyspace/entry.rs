@@ -163,6 +163,24 @@ impl<'k> EntryMut<'k> {
         self.table_mut().object_mut(pos)
     }
 
+    /// The object behind the entry, to be changed in place by a caller that knows only afterwards whether it changed, and
+    /// then tells so with `touched`; `None` if there is none.
+    pub fn object_mut(&mut self) -> Option<&mut Object> {
+        let pos = self.pos?;
+        if !matches!(self.table().value(pos), Value::Object(_)) {
+            return None;
+        }
+        self.before_change();
+        self.table_mut().object_mut(pos)
+    }
+
+    /// What was done to the object that `object_mut` gave: one event for so many changes, at least one.
+    pub fn touched(&mut self, event: Event, changes: usize) {
+        assert!(changes > 0, "nothing is told when nothing changed");
+        self.changed(event);
+        self.ks.effects.count_dirty(changes as u64 - 1);
+    }
+
     /// The inline bytes of a string, to be changed in place without changing their number.
     pub fn edit_bytes(&mut self, event: Event) -> Option<&mut [u8]> {
         let pos = self.pos?;

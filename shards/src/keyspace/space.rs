@@ -335,16 +335,6 @@ impl Keyspace {
         self.dbs.iter().map(Table::memory_bytes).sum::<usize>()
     }
 
-    /// Bytes of entries in the tables' leaves; the leaves themselves take `live_bytes`.
-    pub fn used_bytes(&self) -> u64 {
-        self.dbs.iter().chain(&self.garbage_tables).map(Table::used_bytes).sum()
-    }
-
-    /// Bytes of the tables' leaves. Slower to ask than `used_bytes`.
-    pub fn live_bytes(&self) -> u64 {
-        self.dbs.iter().chain(&self.garbage_tables).map(Table::live_bytes).sum()
-    }
-
     /// True while keys of other shards are here.
     pub fn has_guests(&self) -> bool {
         self.guests.is_some()
@@ -354,8 +344,14 @@ impl Keyspace {
     pub fn free_some(&mut self) -> bool {
         /// Objects or table slices a call drops; a slice takes some tens of microseconds.
         const SLICE: usize = 64;
-        let keep = self.garbage.len().saturating_sub(SLICE);
-        self.garbage.truncate(keep);
+        for _ in 0..SLICE {
+            let Some(object) = self.garbage.last_mut() else { break };
+            // A large one takes the rest of the slice.
+            if object.drop_cost() > SLICE && !object.drop_some(SLICE) {
+                break;
+            }
+            self.garbage.pop();
+        }
         if self.garbage_tables.last_mut().is_some_and(|table| !table.drop_some(SLICE)) {
             self.garbage_tables.pop();
         }

@@ -3,6 +3,7 @@
 //! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
 
 pub mod listpack;
+pub mod zset;
 
 /// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
 /// MODULE people know; 8 is ours).
@@ -46,6 +47,8 @@ pub mod tag {
 pub enum Object {
     /// A string too long for a leaf.
     String(Vec<u8>),
+    /// A sorted set.
+    ZSet(zset::ZSet),
 }
 
 impl Object {
@@ -53,6 +56,7 @@ impl Object {
     pub fn encoding(&self) -> &'static str {
         match self {
             Object::String(_) => "raw",
+            Object::ZSet(set) => set.encoding(),
         }
     }
 
@@ -61,6 +65,7 @@ impl Object {
         size_of::<Object>()
             + match self {
                 Object::String(s) => s.capacity(),
+                Object::ZSet(set) => set.heap_bytes(),
             }
     }
 
@@ -68,6 +73,16 @@ impl Object {
     pub fn drop_cost(&self) -> usize {
         match self {
             Object::String(_) => 1,
+            Object::ZSet(set) => set.drop_cost(),
+        }
+    }
+
+    /// Frees a slice of about `n` allocations; true when what is left can be dropped at once. The value is of no use
+    /// afterwards.
+    pub fn drop_some(&mut self, n: usize) -> bool {
+        match self {
+            Object::String(_) => true,
+            Object::ZSet(set) => set.drop_some(n),
         }
     }
 }

@@ -27,10 +27,10 @@ rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept
         range(0, I64_MAX), later("compact forms have fixed thresholds");
     "zset-max-listpack-entries" => zset_max_listpack_entries: u64 = 128,
         "Members of a compact sorted set.",
-        range(0, I64_MAX), alias("zset-max-ziplist-entries"), later("compact forms have fixed thresholds");
+        range(0, I64_MAX), alias("zset-max-ziplist-entries");
     "zset-max-listpack-value" => zset_max_listpack_value: u64 = 64,
         "Bytes of the longest member in it.",
-        range(0, I64_MAX), memory, alias("zset-max-ziplist-value"), later("compact forms have fixed thresholds");
+        range(0, I64_MAX), memory, alias("zset-max-ziplist-value");
     "hll-sparse-max-bytes" => hll_sparse_max_bytes: u64 = 3000,
         "Bytes of a HyperLogLog in its sparse form.",
         range(0, I64_MAX), memory, later("compact forms have fixed thresholds");
