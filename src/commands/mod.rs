@@ -17,6 +17,7 @@ pub mod memory;
 pub mod server;
 pub mod shutdown;
 pub mod transaction;
+pub mod wait;
 
 use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
@@ -49,6 +50,7 @@ pub const FAMILIES: &[&[ServerCommand]] = &[
     server::ROWS,
     shutdown::ROWS,
     transaction::ROWS,
+    wait::ROWS,
 ];
 
 /// What is left to do after a server command's function.
@@ -70,6 +72,13 @@ pub enum Flow {
     Close,
     /// Close the connection now.
     CloseNow,
+    /// The client waits; without an earlier end it hears `reply` after the timeout (0: never). Not inside an EXEC.
+    Block {
+        /// Milliseconds.
+        timeout_ms: i64,
+        /// Bytes.
+        reply: Vec<u8>,
+    },
     /// No reply will come: the process ends.
     Never,
 }

@@ -20,6 +20,8 @@ use session::Session;
 pub enum Stall {
     /// A command that spans cores is under way; it ends with the reply to this ticket.
     Working(u64),
+    /// A command waits for something outside (WAIT); it ends with the reply to this ticket.
+    Blocked(u64),
     /// CLIENT PAUSE holds its next command.
     Paused,
 }

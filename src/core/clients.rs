@@ -120,6 +120,7 @@ impl Center {
 
     /// As `close`, for a connection that is out of the table.
     pub fn farewell(&mut self, conn: ConnId, mut connection: Box<Connection>) {
+        self.forget_blocked(conn);
         self.unwatch_all(&mut connection.session);
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
         self.actions.push(Action::Close(conn));

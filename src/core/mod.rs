@@ -16,11 +16,13 @@
 //! | `multi.rs`, `assembly.rs` | MULTI, EXEC, and putting EXEC's reply together |
 //! | `query.rs`, `gather.rs` | asking all cores |
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
+//! | `block.rs` | clients that wait |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
 
 pub mod assembly;
+pub mod block;
 pub mod call;
 pub mod clients;
 pub mod commit;
@@ -127,6 +129,7 @@ pub struct Center {
     gathers: HashMap<u64, Gather>,
     next_gather: u64,
     waiting: HashMap<TxId, Waiting>,
+    blocked: Vec<block::Blocked>,
     /// Batches of this turn, by core.
     calls_out: Vec<Vec<u8>>,
     replies_out: Vec<Vec<u8>>,
@@ -177,6 +180,7 @@ impl Center {
             gathers: HashMap::new(),
             next_gather: 0,
             waiting: HashMap::new(),
+            blocked: Vec::new(),
             calls_out: vec![Vec::new(); cores],
             replies_out: vec![Vec::new(); cores],
             spare: Vec::new(),

@@ -106,7 +106,8 @@ impl Center {
     }
 
     fn clients_report(&self) -> ClientsReport {
-        let mut all = ClientsReport::default();
+        let (blocked, timed) = self.blocked_counts();
+        let mut all = ClientsReport { blocked, timed, ..ClientsReport::default() };
         for (_, client) in self.clients.iter() {
             all.connected += 1;
             all.watching += u64::from(!client.session.watched.is_empty());

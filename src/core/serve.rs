@@ -465,6 +465,12 @@ impl Center {
                 connection.ending = Ending::Now;
                 After::Stop
             }
+            Flow::Block { timeout_ms, reply } => {
+                let ticket = connection.replies.reserve(connection.session.wants_reply());
+                connection.stall = Some(Stall::Blocked(ticket));
+                self.block(conn, ticket, timeout_ms, reply);
+                After::Stop
+            }
             Flow::Never => {
                 let ticket = connection.replies.reserve(false);
                 connection.stall = Some(Stall::Working(ticket));

@@ -169,11 +169,14 @@ impl<I: Io> Core<I> {
         let keyspace = &self.center.shard.keyspace;
         let expiring = (0..keyspace.databases()).any(|db| keyspace.table(db as u32).expires_len() > 0);
         let soon = expiring || keyspace.pending_frees() > 0 || self.center.paused.is_some();
-        match (soon, self.center.clients.is_empty()) {
+        let limit = match (soon, self.center.clients.is_empty()) {
             (true, _) => Some(Duration::from_millis(TICK_MS as u64)),
             (false, false) => Some(Duration::from_secs(1)),
             (false, true) => None,
-        }
+        };
+        let deadline_ms = self.center.next_deadline_ms().map(|at_ms| (at_ms - clock::unix_ms()).max(0));
+        let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        limit.into_iter().chain(deadline).min()
     }
 
     /// One turn; true if there was something to do.
@@ -192,6 +195,7 @@ impl<I: Io> Core<I> {
         }
         self.events = events;
         worked |= self.take_messages();
+        self.center.end_waits_due();
         self.center.go_on();
         self.tick();
         self.flush();

@@ -90,8 +90,13 @@ fn unblock(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     if x.argc() == 4 && !x.arg_is(3, "timeout") && !x.arg_is(3, "error") {
         return Err(CommandError::Static("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
     }
-    parse_i64(x.arg(2)).ok_or(NOT_AN_INTEGER)?;
-    // No command blocks yet, so nobody waits.
-    x.reply.int(0);
-    Ok(Flow::Done)
+    let id = parse_i64(x.arg(2)).ok_or(NOT_AN_INTEGER)?.unsigned_abs();
+    let error = x.argc() == 4 && x.arg_is(3, "error");
+    Ok(Flow::Gather {
+        question: Arc::new(move |center| Box::new(center.unblock(id, error))),
+        finish: Box::new(|_, _, reports, reply| {
+            let ended = |report: Report| *report.downcast::<bool>().expect("the question reports this");
+            reply.int(i64::from(reports.into_iter().any(ended)));
+        }),
+    })
 }
