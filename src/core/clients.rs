@@ -153,6 +153,26 @@ impl Center {
         self.now_ms - since > limit.soft_seconds * 1000
     }
 
+    /// True if a client's unread output passes its limits, which is logged and counted: it is to be closed.
+    #[inline]
+    pub fn drowns(&mut self, connection: &mut Connection) -> bool {
+        connection.output_bytes() > LOOK_AT_OUTPUT_BYTES && self.drowns_indeed(connection)
+    }
+
+    #[cold]
+    fn drowns_indeed(&mut self, connection: &mut Connection) -> bool {
+        if !self.over_output_limit(connection) {
+            return false;
+        }
+        tracing::warn!(
+            "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+            connection.session.id,
+            connection.session.peer
+        );
+        self.stats.output_limit_closes += 1;
+        true
+    }
+
     /// House-keeping of clients, about once a second: idle ones and those over their soft output limit go.
     pub fn tend_clients(&mut self) {
         let timeout_ms = i64::try_from(self.config.network.timeout).unwrap_or(0) * 1000;
@@ -184,6 +204,9 @@ impl Center {
         }
     }
 }
+
+/// Output below this is not held against any limit.
+const LOOK_AT_OUTPUT_BYTES: usize = 64 << 10;
 
 /// Output an unauthenticated client may leave unread (Valkey closes it at 1 KiB; a few error lines more do no harm).
 const UNAUTHENTICATED_OUTPUT_MAX: u64 = 64 << 10;

@@ -146,6 +146,10 @@ impl Center {
                         self.note_request(entry, argv, parsed.end - at, &connection.session);
                     }
                     at = parsed.end;
+                // A few bytes of requests can ask for gigabytes of replies within one turn.
+                if self.drowns(connection) {
+                    connection.ending = Ending::Now;
+                }
                 }
                 if !matches!(after, After::Next) || !connection.may_read() {
                     all = false;
@@ -451,7 +455,8 @@ impl Center {
             }
             Flow::Exec => {
                 self.exec(conn, connection);
-                After::Stop
+                // An EXEC that was refused is answered: what follows in the pipeline goes on.
+                if connection.may_read() { After::Next } else { After::Stop }
             }
             Flow::Watch(keys) => {
                 self.watch(conn, connection, keys);

@@ -361,13 +361,7 @@ impl<I: Io> Core<I> {
     /// Closes a client whose unread output passes its limit; makes one that reads too slowly wait.
     fn check_output(&mut self, conn: ConnId) {
         let Some(mut connection) = self.center.clients.take(conn) else { return };
-        if connection.output_bytes() > KEEP_SEND_BYTES && self.center.over_output_limit(&mut connection) {
-            tracing::warn!(
-                "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
-                connection.session.id,
-                connection.session.peer
-            );
-            self.center.stats.output_limit_closes += 1;
+        if self.center.drowns(&mut connection) {
             return self.center.farewell(conn, connection);
         }
         self.center.clients.put(conn, connection);

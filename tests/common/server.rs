@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How often another port is tried when the one found free is taken by the time the server binds it.
 const PORT_TRIES: usize = 10;
 
+/// Lines of a server's log shown with a failed test.
+const LOG_LINES: usize = 60;
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -134,6 +137,15 @@ impl Server {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// The last lines of its log, or a crash report from its beginning.
+    fn end_of_log(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let crash = lines.iter().position(|line| line.contains("CRASH REPORT"));
+        let from = crash.map_or(lines.len().saturating_sub(LOG_LINES), |at| at.saturating_sub(5));
+        lines[from..].iter().take(LOG_LINES).map(|line| format!("{line}\n")).collect()
+    }
+
     /// Asserts that it still runs and answers a new client.
     pub fn assert_well(&mut self) {
         assert!(self.child.try_wait().unwrap().is_none(), "the server has ended");
@@ -210,10 +222,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = self.log();
-            let tail = log.len().saturating_sub(4000);
-            let tail = (tail..log.len()).find(|at| log.is_char_boundary(*at)).unwrap_or(log.len());
-            eprintln!("--- log of the server (pid {}):\n{}---", self.pid(), &log[tail..]);
+            eprintln!("--- log of the server (pid {}):\n{}---", self.pid(), self.end_of_log());
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
