@@ -6,7 +6,7 @@
 //! subtracted in another; only the sum means something.
 //!
 //! Counted is the size class a request falls into (four to a doubling, as in mimalloc), because that is what it costs.
-//! Leaves of the keyspace's tables are mapped by the tables themselves and counted there.
+//! Leaves of the keyspace's tables are mapped by the tables themselves; each core says how much ([`set_mapped`]).
 #![allow(unsafe_code)] // an allocator is unsafe by its trait
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -29,6 +29,8 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// This thread's cell; `usize::MAX` before its first allocation.
     static CELL: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// What this thread said of memory it maps itself.
+    static MAPPED: Cell<i64> = const { Cell::new(0) };
 }
 
 #[inline]
@@ -104,7 +106,18 @@ unsafe impl GlobalAlloc for Counted {
     }
 }
 
-/// Bytes allocated by all threads now.
+/// Says how many bytes this thread holds that did not come through the allocator: its share of the keyspace's tables.
+pub fn set_mapped(bytes: i64) {
+    count(bytes - MAPPED.replace(bytes));
+}
+
+/// Bytes this thread allocated more than it freed (what other threads freed of them not subtracted).
+#[inline]
+pub fn own_bytes() -> i64 {
+    COUNTERS.get(CELL.get()).map_or(0, |counter| counter.0.load(Ordering::Relaxed))
+}
+
+/// Bytes allocated by all threads now, and mapped as they said last.
 pub fn allocated_bytes() -> usize {
     let threads = THREADS.load(Ordering::Relaxed).min(CELLS);
     let sum: i64 = COUNTERS[..threads].iter().map(|counter| counter.0.load(Ordering::Relaxed)).sum();

@@ -63,6 +63,8 @@ pub mod flag {
     pub const NO_ASYNC_LOADING: u32 = 1 << 19;
     /// Needs mandatory keys to be declared (no COMMAND INFO name).
     pub const NO_MANDATORY_KEYS: u32 = 1 << 20;
+    /// Used by servers and tests, not by applications: COMMAND DOCS says so (no COMMAND INFO name).
+    pub const SYSCMD: u32 = 1 << 22;
     /// Only where the configuration allows it, as DEBUG (no COMMAND INFO name).
     pub const PROTECTED: u32 = 1 << 21;
 
@@ -517,6 +519,8 @@ pub struct Row<R: 'static> {
     pub spread: Spread,
     /// Finds the keys where the specs cannot (SORT ... STORE); appends argument indexes.
     pub find_keys: Option<fn(Args<'_>, &mut Vec<usize>) -> Result<(), CommandError>>,
+    /// What a call does to its keys (bits of [`key`]), where a spec says `VARIABLE_FLAGS` (SET with GET reads too).
+    pub key_flags: Option<fn(Args<'_>) -> u32>,
     /// Finds the arguments that name databases (COPY ... DB, MOVE, SWAPDB): ACL rules ask for them, and so does whoever
     /// locks or lends the keys, for such a key is not in the client's database.
     pub find_dbs: Option<fn(Args<'_>, &mut Vec<DbArg>)>,
@@ -553,6 +557,7 @@ impl<R: Copy> Row<R> {
             keys: &[],
             spread: Spread::Loan,
             find_keys: None,
+            key_flags: None,
             find_dbs: None,
             group: Group::Generic,
             since: "",
@@ -580,6 +585,12 @@ impl<R: Copy> Row<R> {
         assert!(!self.summary.is_empty(), "a command needs a summary");
         assert!(!self.since.is_empty(), "a command needs the version that brought it");
         assert!(self.flags & flag::WRITE == 0 || self.flags & flag::READONLY == 0, "either write or readonly");
+        let mut k = 0;
+        while k < self.keys.len() {
+            let varies = self.keys[k].flags & key::VARIABLE_FLAGS != 0;
+            assert!(!varies || self.key_flags.is_some(), "who says that flags vary says how");
+            k += 1;
+        }
         if self.flags & flag::WRITE != 0 {
             assert!(
                 !self.keys.is_empty() || !matches!(self.spread, Spread::Loan),

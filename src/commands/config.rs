@@ -91,7 +91,9 @@ fn set(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     store.commit(proposal);
     crate::core::world::settle(store.config());
     drop(store);
+    let before = Arc::clone(&x.center.config);
     x.center.refresh_config();
+    crate::core::world::warn_of_memory(&before, &x.center.config, crate::alloc::allocated_bytes() as u64);
     Ok(Flow::everywhere(|center: &mut Center| center.refresh_config()))
 }
 

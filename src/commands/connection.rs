@@ -57,7 +57,7 @@ pub const SELECT: ServerCommand = ServerCommand {
     since: "1.0.0",
     summary: "Changes the database of the connection.",
     complexity: "O(1)",
-    flags: flag::LOADING | flag::STALE | flag::FAST,
+    flags: flag::ALLOW_BUSY | flag::LOADING | flag::STALE | flag::FAST,
     acl: category::CONNECTION,
     args: &[Arg::new("index", ArgKind::Integer)],
     ..ServerCommand::new("select", select)
@@ -82,7 +82,6 @@ pub const QUIT: ServerCommand = ServerCommand {
     complexity: "O(1)",
     flags: flag::ALLOW_BUSY | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH,
     acl: category::CONNECTION,
-    deprecated: ("7.2.0", "just closing the connection"),
     ..ServerCommand::new("quit", quit)
 };
 

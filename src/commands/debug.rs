@@ -26,7 +26,7 @@ pub const DEBUG: ServerCommand = ServerCommand {
     since: "1.0.0",
     summary: "Helps to test and to look inside.",
     complexity: "Depends on the subcommand.",
-    flags: flag::ADMIN | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::PROTECTED,
+    flags: flag::ADMIN | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::PROTECTED | flag::SYSCMD,
     acl: category::DANGEROUS,
     ..ServerCommand::new("debug", debug)
 };

@@ -4,6 +4,7 @@ use super::Center;
 use super::message::Message;
 use super::query::{Question, Report};
 use crate::connection::session::Session;
+use crate::dispatch::secrets::{REDACTED, secrets};
 use crate::dispatch::table::Entry;
 use crate::stats::clock;
 use crate::stats::slowlog::{LogKind, SlowCall};
@@ -29,6 +30,9 @@ impl Center {
     #[inline]
     pub fn call(&mut self, entry: &'static Entry, argv: Args<'_>, how: How, out: &mut Vec<u8>) -> Outcome {
         let row = entry.engine().expect("the server's own commands do not come here");
+        if self.room.is_limited() {
+            self.make_room(entry);
+        }
         let start = out.len();
         let begin = clock::ticks();
         let call = Call { row, argv, db: how.db, resp: how.resp, no_touch: how.no_touch };
@@ -66,10 +70,10 @@ impl Center {
             return;
         }
         if ticks >= self.thresholds.slow_ticks {
-            self.note(LogKind::Slow, clock::ticks_to_us(ticks) as i64, argv);
+            self.note(LogKind::Slow, clock::ticks_to_us(ticks) as i64, entry, argv);
         }
         if reply_bytes as u64 >= self.thresholds.reply_bytes {
-            self.note(LogKind::LargeReply, reply_bytes as i64, argv);
+            self.note(LogKind::LargeReply, reply_bytes as i64, entry, argv);
         }
     }
 
@@ -77,15 +81,25 @@ impl Center {
     #[inline]
     pub fn note_request(&mut self, entry: &Entry, argv: Args<'_>, request_bytes: usize, session: &Session) {
         if request_bytes as u64 >= self.thresholds.request_bytes && !entry.is(flag::SKIP_SLOWLOG) {
-            let at_secs = self.now_ms / 1000;
-            let call = SlowCall::new(LogKind::LargeRequest, at_secs, request_bytes as i64, argv);
+            let call = self.kept_call(LogKind::LargeRequest, request_bytes as i64, entry, argv);
             self.log_slow(Box::new(call), Some(session));
         }
     }
 
-    fn note(&mut self, kind: LogKind, value: i64, argv: Args<'_>) {
-        let call = SlowCall::new(kind, self.now_ms / 1000, value, argv);
+    fn note(&mut self, kind: LogKind, value: i64, entry: &Entry, argv: Args<'_>) {
+        let call = self.kept_call(kind, value, entry, argv);
         self.slow = Some(Box::new(SlowCall { also: self.slow.take(), ..call }));
+    }
+
+    /// A call as the logs keep it: shortened, without its secrets.
+    fn kept_call(&self, kind: LogKind, value: i64, entry: &Entry, argv: Args<'_>) -> SlowCall {
+        let mut call = SlowCall::new(kind, self.now_ms / 1000, value, argv);
+        for at in secrets(entry, argv) {
+            if let Some(arg) = call.argv.get_mut(at) {
+                *arg = REDACTED.to_vec();
+            }
+        }
+        call
     }
 
     /// Puts slow calls of a client of this core into their logs.

@@ -18,6 +18,7 @@
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
 //! | `block.rs` | clients that wait |
 //! | `clients.rs` | the table of connections: coming, going, limits |
+//! | `memory.rs` | `maxmemory`: making room, refusing |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
 
@@ -27,6 +28,7 @@ pub mod call;
 pub mod clients;
 pub mod commit;
 pub mod gather;
+pub mod memory;
 pub mod message;
 pub mod multi;
 pub mod owner;
@@ -119,6 +121,8 @@ pub struct Center {
     history: crate::stats::rate::History,
     /// SLOWLOG and COMMANDLOG, by kind.
     pub logs: [CallLog; 3],
+    /// What it knows of `maxmemory`.
+    pub room: memory::Room,
     /// Time of this turn, unix milliseconds.
     pub now_ms: i64,
     /// Thresholds of the call logs.
@@ -173,6 +177,7 @@ impl Center {
             stats: Stats::default(),
             history: Default::default(),
             logs: Default::default(),
+            room: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
             paused: None,
@@ -210,6 +215,8 @@ impl Center {
     }
 
     fn apply_config(&mut self) {
+        let config = Arc::clone(&self.config);
+        self.apply_memory_config(&config);
         let c = &self.config;
         // A log that keeps nothing needs nothing noted.
         let threshold = |n: i64, len_max: u64| u64::try_from(n).ok().filter(|_| len_max > 0).unwrap_or(u64::MAX);

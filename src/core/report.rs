@@ -76,7 +76,8 @@ pub struct CoreReport {
 
 impl Center {
     /// Everything INFO asks of a core.
-    pub fn report(&self) -> CoreReport {
+    pub fn report(&mut self) -> CoreReport {
+        self.note_slack();
         let keyspace = &self.shard.keyspace;
         let peers = || (0..self.cores).filter(|core| *core != self.id);
         CoreReport {

@@ -99,7 +99,7 @@ impl Center {
         if connection.ending == Ending::Now {
             return self.farewell(conn, connection);
         }
-        if connection.input.len() > self.input_limit(&connection.session) && connection.stall.is_none() {
+        if connection.input.len() > self.input_limit(&connection.session) {
             self.stats.query_limit_closes += 1;
             tracing::warn!("Closing client that reached max query buffer length: id={}", connection.session.id);
             return self.farewell(conn, connection);
@@ -280,6 +280,12 @@ impl Center {
         if self.paused.is_some() && self.held_by_pause(connection, entry) {
             connection.stall = Some(Stall::Paused);
             return After::Held;
+        }
+        if self.room.is_limited()
+            && let Err(error) = self.memory_gate(entry, &connection.session)
+        {
+            self.refuse(connection, Some(entry), &error);
+            return After::Next;
         }
         let session = &mut connection.session;
         session.commands += 1;

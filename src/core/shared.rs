@@ -13,12 +13,19 @@ pub enum Exit {
     Clean,
 }
 
+/// The most cores the directive `shards` allows.
+const CORES_MAX: usize = 1024;
+
 /// What cores share.
 pub struct Shared {
     next_client: AtomicU64,
     next_txid: AtomicU64,
     /// Connections of all cores.
     pub connections: AtomicUsize,
+    /// By core: it has nothing left to evict although memory is short.
+    dry: Vec<AtomicBool>,
+    /// By core: keys it could evict when it looked last.
+    evictable: Vec<AtomicU64>,
     store: Mutex<Store>,
     stop: AtomicBool,
     /// When the process started, unix milliseconds.
@@ -44,6 +51,8 @@ impl Shared {
             next_client: AtomicU64::new(1),
             next_txid: AtomicU64::new(1),
             connections: AtomicUsize::new(0),
+            dry: std::iter::repeat_with(|| AtomicBool::new(false)).take(CORES_MAX).collect(),
+            evictable: std::iter::repeat_with(|| AtomicU64::new(0)).take(CORES_MAX).collect(),
             store: Mutex::new(store),
             stop: AtomicBool::new(false),
             started_ms: crate::stats::clock::unix_ms(),
@@ -54,6 +63,21 @@ impl Shared {
             peak_bytes: AtomicU64::new(0),
             port: AtomicU64::new(0),
         }
+    }
+
+    /// Whether a core has nothing left to evict although memory is short.
+    pub fn is_dry(&self, core: usize) -> &AtomicBool {
+        &self.dry[core]
+    }
+
+    /// How many keys a core could evict when it looked last.
+    pub fn evictable(&self, core: usize) -> &AtomicU64 {
+        &self.evictable[core]
+    }
+
+    /// True if no core has anything left to evict.
+    pub fn all_dry(&self, cores: usize) -> bool {
+        self.dry[..cores].iter().all(|dry| dry.load(Ordering::Relaxed))
     }
 
     /// A client's id.

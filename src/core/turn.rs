@@ -43,6 +43,8 @@ pub struct Core<I: Io> {
     spin: Spin,
     spare: Vec<Vec<u8>>,
     accept_warned: bool,
+    /// There is more to evict: the next turn follows without a rest.
+    go_on_at_once: bool,
 }
 
 /// How long to look for work before sleeping, under `spin-us -1`.
@@ -125,6 +127,7 @@ impl<I: Io> Core<I> {
             spin: Spin::default(),
             spare: Vec::new(),
             accept_warned: false,
+            go_on_at_once: false,
         }
     }
 
@@ -135,7 +138,7 @@ impl<I: Io> Core<I> {
             if self.center.stopping {
                 break;
             }
-            if self.center.cores > 1 && worked || !self.center.ready.is_empty() {
+            if self.center.cores > 1 && worked || !self.center.ready.is_empty() || self.go_on_at_once {
                 self.io.submit();
                 continue;
             }
@@ -168,7 +171,10 @@ impl<I: Io> Core<I> {
     fn wait_limit(&self) -> Option<Duration> {
         let keyspace = &self.center.shard.keyspace;
         let expiring = (0..keyspace.databases()).any(|db| keyspace.table(db as u32).expires_len() > 0);
-        let soon = expiring || keyspace.pending_frees() > 0 || self.center.paused.is_some();
+        let soon = expiring
+            || keyspace.pending_frees() > 0
+            || self.center.paused.is_some()
+            || self.center.room.wants_turns();
         let limit = match (soon, self.center.clients.is_empty()) {
             (true, _) => Some(Duration::from_millis(TICK_MS as u64)),
             (false, false) => Some(Duration::from_secs(1)),
@@ -198,6 +204,7 @@ impl<I: Io> Core<I> {
         self.center.end_waits_due();
         self.center.go_on();
         self.tick();
+        self.go_on_at_once = self.center.evict_between_turns();
         self.flush();
         if worked {
             self.center.stats.count_turn(clock::ticks().wrapping_sub(begin));
@@ -306,7 +313,9 @@ impl<I: Io> Core<I> {
         }
         self.next_tick_ms = now_ms + TICK_MS;
         let begin = clock::ticks();
-        while self.center.shard.tick(now_ms, EXPIRE_LEAVES)
+        // CLIENT PAUSE promises that nothing changes, so keys wait too.
+        while self.center.paused.is_none()
+            && self.center.shard.tick(now_ms, EXPIRE_LEAVES)
             && clock::ticks_to_us(clock::ticks().wrapping_sub(begin)) < TICK_BUDGET_US
         {}
         self.center.commit();
@@ -316,6 +325,7 @@ impl<I: Io> Core<I> {
         }
         self.center.end_pause_if_due();
         self.center.take_sample();
+        self.center.note_slack();
         self.center.stats.tick_ticks += clock::ticks().wrapping_sub(begin);
     }
 

@@ -47,6 +47,18 @@ fn score(config: &Config) -> Result<(), String> {
     })
 }
 
+/// Valkey's warning when a new limit is below what is in use.
+pub fn warn_of_memory(before: &Config, now: &Config, used_bytes: u64) {
+    let limit = now.memory.maxmemory;
+    if limit != before.memory.maxmemory && limit != 0 && limit < used_bytes {
+        tracing::warn!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the current memory usage \
+             ({used_bytes}). This will result in key eviction and/or the inability to accept new write commands depending \
+             on the maxmemory-policy."
+        );
+    }
+}
+
 /// Does what follows from a configuration that is in force.
 pub fn settle(config: &Config) {
     crate::log::apply(&config.logging);

@@ -57,6 +57,8 @@ pub struct Facts {
     pub keys: &'static [KeySpec],
     /// It finds keys that the specs do not.
     pub finds_keys: bool,
+    /// What a call does to its keys, where that varies.
+    pub key_flags: Option<fn(Args<'_>) -> u32>,
     /// Group in the documentation.
     pub group: Group,
     /// Version that brought it.
@@ -80,6 +82,7 @@ impl Facts {
         Facts {
             keys: row.keys,
             finds_keys: row.find_keys.is_some(),
+            key_flags: row.key_flags,
             group: row.group,
             since: row.since,
             summary: row.summary,

@@ -48,6 +48,7 @@ const OP_WAKE_FAILED: u8 = 8;
 const OP_BELL: u8 = 9;
 pub(super) const OP_FILE_WRITE: u8 = 10;
 pub(super) const OP_FILE_SYNC: u8 = 11;
+const OP_TIMER: u8 = 12;
 
 /// The kernel's IORING_RECVSEND_POLL_FIRST.
 const POLL_FIRST: u16 = 1;
@@ -76,6 +77,9 @@ pub struct UringIo {
     bell_count: Box<u64>,
     bell_armed: bool,
     stopping: bool,
+    /// When the timer under way ends.
+    timer_until: Option<Instant>,
+    timer: Box<types::Timespec>,
     started: Instant,
 }
 
@@ -98,6 +102,8 @@ impl UringIo {
             bell_count: Box::new(0),
             bell_armed: false,
             stopping: false,
+            timer_until: None,
+            timer: Box::new(types::Timespec::new()),
             started: Instant::now(),
         };
         io.arm_bell();
@@ -131,6 +137,23 @@ impl UringIo {
         self.bell_armed = true;
         // SAFETY: eight bytes on the heap that live until the completion (drop waits for it); the bell outlives us by the Arc.
         unsafe { self.ring.push(entry) };
+    }
+
+    /// Sees to it that a wait ends after `limit`: by a timer that outlives the wait where that will do, for a busy core waits
+    /// a hundred thousand times a second and a timer of its own for each wait costs. What is returned must end this wait.
+    fn arm_timer(&mut self, limit: Duration) -> Option<Duration> {
+        let deadline = Instant::now() + limit;
+        match self.timer_until {
+            Some(until) if until <= deadline => return None,
+            Some(_) => return Some(limit),
+            None => {}
+        }
+        *self.timer = limit.into();
+        self.timer_until = Some(deadline);
+        let entry = opcode::Timeout::new(&raw const *self.timer).build().user_data(user_data(OP_TIMER, 0, 0));
+        // SAFETY: the timespec is boxed and changes only when no timer is under way.
+        unsafe { self.ring.push(entry) };
+        None
     }
 
     /// Begins a receive if the connection wants input.
@@ -320,6 +343,7 @@ impl UringIo {
             OP_FILE_WRITE => self.files.on_written(&mut self.ring, index, result, events),
             OP_FILE_SYNC => self.files.on_synced(&mut self.ring, index, result, events),
             OP_IGNORE => {}
+            OP_TIMER => self.timer_until = None,
             _ => unreachable!("user data is made here only"),
         }
     }
@@ -488,6 +512,7 @@ impl Io for UringIo {
 
     fn wait(&mut self, timeout: Option<Duration>) {
         self.prepare_enter();
+        let timeout = timeout.and_then(|limit| self.arm_timer(limit));
         self.ring.enter(1, timeout);
     }
 

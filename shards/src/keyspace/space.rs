@@ -335,6 +335,16 @@ impl Keyspace {
         self.dbs.iter().map(Table::memory_bytes).sum::<usize>()
     }
 
+    /// Bytes of entries in the tables' leaves; the leaves themselves take `live_bytes`.
+    pub fn used_bytes(&self) -> u64 {
+        self.dbs.iter().chain(&self.garbage_tables).map(Table::used_bytes).sum()
+    }
+
+    /// Bytes of the tables' leaves. Slower to ask than `used_bytes`.
+    pub fn live_bytes(&self) -> u64 {
+        self.dbs.iter().chain(&self.garbage_tables).map(Table::live_bytes).sum()
+    }
+
     /// True while keys of other shards are here.
     pub fn has_guests(&self) -> bool {
         self.guests.is_some()

@@ -2,12 +2,12 @@
 
 use shards::command::{Arg, ArgKind};
 
-const NORMAL: Arg = Arg::token("normal", "normal");
-const MASTER: Arg = Arg::token("master", "master");
-const PRIMARY: Arg = Arg::token("primary", "primary");
-const SLAVE: Arg = Arg::token("slave", "slave");
-const REPLICA: Arg = Arg::token("replica", "replica");
-const PUBSUB: Arg = Arg::token("pubsub", "pubsub");
+const NORMAL: Arg = Arg::token("normal", "NORMAL");
+const MASTER: Arg = Arg::token("master", "MASTER");
+const PRIMARY: Arg = Arg::token("primary", "PRIMARY");
+const SLAVE: Arg = Arg::token("slave", "SLAVE");
+const REPLICA: Arg = Arg::token("replica", "REPLICA");
+const PUBSUB: Arg = Arg::token("pubsub", "PUBSUB");
 
 const fn word(name: &'static str, token: &'static str) -> Arg {
     Arg::new(name, ArgKind::String).after(token).opt()

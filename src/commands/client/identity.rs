@@ -74,8 +74,8 @@ pub const SETINFO: ServerCommand = ServerCommand {
     args: &[Arg::one_of(
         "attr",
         &[
-            Arg::new("libname", ArgKind::String).after("lib-name"),
-            Arg::new("libver", ArgKind::String).after("lib-ver"),
+            Arg::new("libname", ArgKind::String).after("LIB-NAME"),
+            Arg::new("libver", ArgKind::String).after("LIB-VER"),
         ],
     )],
     ..client_row("setinfo", 4, setinfo)

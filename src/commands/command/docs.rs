@@ -4,7 +4,7 @@ use super::info::write_words;
 use super::{NAMES, command_row};
 use crate::commands::{Flow, ServerCommand, ServerExec};
 use crate::dispatch::table::{Entry, table};
-use shards::command::{Arg, ArgKind};
+use shards::command::{Arg, ArgKind, flag};
 use shards::error::CommandError;
 use shards::reply::Reply;
 
@@ -45,9 +45,10 @@ fn write_docs(reply: &mut Reply<'_>, entry: &'static Entry) {
     fields.text("since", facts.since);
     fields.text("group", facts.group.name());
     fields.text("complexity", facts.complexity);
-    if !deprecated_since.is_empty() {
+    let doc_flags = u32::from(!deprecated_since.is_empty()) | u32::from(entry.is(flag::SYSCMD)) << 1;
+    if doc_flags != 0 {
         fields.name("doc_flags");
-        write_words(fields.reply, 1, &[(1, "deprecated")], "");
+        write_words(fields.reply, doc_flags, &[(1, "deprecated"), (2, "syscmd")], "");
     }
     fields.text("deprecated_since", deprecated_since);
     fields.text("replaced_by", replaced_by);
@@ -115,7 +116,7 @@ fn write_args(reply: &mut Reply<'_>, args: &[Arg]) {
         }
         if let Some(token) = arg.keyword() {
             fields.name("token");
-            fields.reply.bulk(token.as_bytes());
+            fields.reply.bulk(token.to_ascii_uppercase().as_bytes());
         }
         fields.text("since", arg.since);
         fields.text("deprecated_since", arg.deprecated_since);

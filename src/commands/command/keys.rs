@@ -67,9 +67,6 @@ fn find(call: Args<'_>) -> Result<Vec<(usize, u32)>, CommandError> {
 
 /// What the specs find; nothing if they cannot tell all, or the call does not fit them.
 fn by_specs(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
-    if entry.facts.keys.iter().any(|spec| spec.flags & key::VARIABLE_FLAGS != 0) {
-        return None;
-    }
     let mut found = Vec::new();
     for spec in entry.facts.keys.iter().filter(|spec| spec.flags & key::NOT_KEY == 0) {
         let mut at = Vec::new();
@@ -77,18 +74,21 @@ fn by_specs(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
         if spec.flags & key::INCOMPLETE != 0 {
             return None;
         }
-        found.extend(at.into_iter().map(|at| (at, spec.flags)));
+        let varying = entry.facts.key_flags.filter(|_| spec.flags & key::VARIABLE_FLAGS != 0);
+        let flags = varying.map_or(spec.flags, |flags| flags(call));
+        found.extend(at.into_iter().map(|at| (at, flags)));
     }
     Some(found)
 }
 
-/// What the row itself finds.
+/// What the row itself finds. Its specs stand in the order of the keys, the last one for all that follow.
 fn by_row(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     if !entry.facts.finds_keys {
         return None;
     }
     let mut at = Vec::new();
     entry.key_indexes(call, &mut at).ok()?;
-    let flags = entry.facts.keys.first().map_or(0, |spec| spec.flags);
-    Some(at.into_iter().map(|at| (at, flags)).collect())
+    let specs = entry.facts.keys;
+    let flags = |nth: usize| specs.get(nth).or(specs.last()).map_or(0, |spec| spec.flags & !key::INCOMPLETE);
+    Some(at.into_iter().enumerate().map(|(nth, at)| (at, flags(nth))).collect())
 }

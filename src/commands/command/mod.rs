@@ -41,7 +41,7 @@ pub const COMMAND: ServerCommand = ServerCommand {
 const fn command_row(name: &'static str, arity: i16, run: ServerRun) -> ServerCommand {
     ServerCommand {
         arity,
-        group: Group::Connection,
+        group: Group::Server,
         flags: flag::LOADING | flag::STALE,
         acl: category::CONNECTION,
         ..ServerCommand::new(name, run)

@@ -19,9 +19,7 @@ pub struct Totals<'a> {
 impl<'a> Totals<'a> {
     /// Of these reports.
     pub fn new(center: &'a Center, cores: &'a [CoreReport]) -> Totals<'a> {
-        let tables: u64 = cores.iter().map(|core| core.table_bytes).sum();
-        let used_bytes = crate::alloc::allocated_bytes() as u64 + tables;
-        Totals { center, cores, used_bytes }
+        Totals { center, cores, used_bytes: crate::alloc::allocated_bytes() as u64 }
     }
 
     /// The sum of a number over the cores.

@@ -32,6 +32,7 @@ pub const SET: Command = Command {
         notes: "RW and ACCESS due to the optional `GET` argument",
         ..KeySpec::one(1, key::RW | key::ACCESS | key::UPDATE | key::VARIABLE_FLAGS)
     }],
+    key_flags: Some(set_key_flags),
     args: &[
         Arg::key("key"),
         Arg::new("value", ArgKind::String),
@@ -59,6 +60,12 @@ pub const SET: Command = Command {
     ],
     ..Command::new("set", set)
 };
+
+/// SET overwrites what it does not look at, unless GET asks for it.
+fn set_key_flags(argv: Args<'_>) -> u32 {
+    let reads = argv.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+    if reads { key::RW | key::ACCESS | key::UPDATE } else { key::OW | key::UPDATE }
+}
 
 fn set(x: &mut Exec<'_>) -> Result<(), CommandError> {
     if x.argc() == 3 {

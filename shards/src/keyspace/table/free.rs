@@ -73,6 +73,16 @@ impl<O> Table<O> {
         size_of::<Self>() + self.heap.held_bytes() + self.directory.bytes() + self.scratch.capacity() + extras
     }
 
+    /// Bytes of entries in leaves. Costs nothing to ask.
+    pub fn used_bytes(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes of leaves' blocks: entries and the room around them.
+    pub fn live_bytes(&self) -> u64 {
+        self.heap.block_parts().0 as u64
+    }
+
     /// Where the bytes are: used in leaves, in leaves' blocks, in holes. For measurements.
     #[doc(hidden)]
     pub fn memory_parts(&self) -> (u64, usize, usize) {

@@ -1,0 +1,97 @@
+//! CLIENT PAUSE and UNPAUSE.
+
+use crate::wire::{Client, on_one_and_four_shards};
+
+#[test]
+fn a_pause_of_writes_holds_writes_alone() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut a, mut b) = (Client::to(server.addr()), Client::to(server.addr()));
+        a.expect("SET k old", "+OK");
+        a.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+        b.send("SET k new");
+        b.send("GET k");
+        a.expect("GET k", "$3\r\nold");
+        let list = a.ask("CLIENT LIST");
+        assert!(list.contains("flags=b"), "{list}");
+        a.expect("CLIENT UNPAUSE", "+OK");
+        assert_eq!((b.read(), b.read()), ("+OK\r\n".to_owned(), "$3\r\nnew\r\n".to_owned()));
+        assert!(!a.ask("CLIENT LIST").contains("flags=b"));
+    });
+}
+
+#[test]
+fn held_commands_run_in_their_order_when_the_time_is_over() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut a, mut b) = (Client::to(server.addr()), Client::to(server.addr()));
+        a.expect("CLIENT PAUSE 300", "+OK");
+        // All are held, the one that asked too; what is wrong is answered at once.
+        for i in 0..20 {
+            b.send(&format!("RPUSHX-NO {i}"));
+            assert!(b.read().starts_with("-ERR unknown command"));
+        }
+        for i in 0..20 {
+            b.send(&format!("APPEND k {i},"));
+        }
+        a.send("CLIENT UNPAUSE");
+        a.send("PING");
+        let mut last = 0;
+        for _ in 0..20 {
+            let len: usize = b.read()[1..].trim_end().parse().unwrap();
+            assert!(len > last);
+            last = len;
+        }
+        assert_eq!((a.read(), a.read()), ("+OK\r\n".to_owned(), "+PONG\r\n".to_owned()));
+        let all: String = (0..20).map(|i| format!("{i},")).collect();
+        b.expect("GET k", &format!("${}\r\n{all}", all.len()));
+    });
+}
+
+#[test]
+fn an_exec_that_writes_is_held_and_one_that_reads_is_not() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut a, mut w, mut r) = (Client::to(server.addr()), Client::to(server.addr()), Client::to(server.addr()));
+        w.expect("MULTI", "+OK");
+        w.expect("SET k 1", "+QUEUED");
+        r.expect("MULTI", "+OK");
+        r.expect("GET k", "+QUEUED");
+        a.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+        w.send("EXEC");
+        r.expect("EXEC", "*1\r\n$-1");
+        a.expect("GET k", "$-1");
+        a.expect("CLIENT UNPAUSE", "+OK");
+        assert_eq!(w.read(), "*1\r\n+OK\r\n");
+        a.expect("GET k", "$1\r\n1");
+    });
+}
+
+#[test]
+fn a_second_pause_is_never_weaker_than_the_first() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut a, mut b) = (Client::to(server.addr()), Client::to(server.addr()));
+        a.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+        a.expect("CLIENT PAUSE 1 WRITE", "+OK");
+        b.send("SET k 1");
+        a.expect("CLIENT PAUSE 0 WRITE", "+OK");
+        a.expect("GET k", "$-1");
+        a.expect("CLIENT UNPAUSE", "+OK");
+        assert_eq!(b.read(), "+OK\r\n");
+        // A pause of no time is none.
+        a.expect("CLIENT PAUSE 0", "+OK");
+        a.expect("PING", "+PONG");
+    });
+}
+
+#[test]
+fn wrong_timeouts_are_refused() {
+    on_one_and_four_shards(&[], |server| {
+        let mut c = Client::to(server.addr());
+        c.expect("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range");
+        c.expect("CLIENT PAUSE 1.5", "-ERR timeout is not an integer or out of range");
+        c.expect("CLIENT PAUSE -1", "-ERR timeout is negative");
+        c.expect("CLIENT PAUSE 9223372036854775807", "-ERR timeout is out of range");
+        c.expect("CLIENT PAUSE 1 SOME", "-ERR CLIENT PAUSE mode must be WRITE or ALL");
+        c.expect("CLIENT PAUSE", "-ERR wrong number of arguments for 'client|pause' command");
+        c.expect("CLIENT UNPAUSE", "+OK");
+        c.expect("PING", "+PONG");
+    });
+}
