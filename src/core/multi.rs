@@ -110,6 +110,7 @@ impl Center {
                 Reply::new(&mut out, resp).null_array();
                 self.end_stall(conn, &mut connection, ticket, &out);
             } else {
+                connection.session.commands += finished.calls.len() as u64;
                 let assembly = Assembly::new(conn, ticket, resp, finished);
                 self.assemble(&mut connection, assembly);
             }

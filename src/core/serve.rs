@@ -288,11 +288,11 @@ impl Center {
             return After::Next;
         }
         let session = &mut connection.session;
-        session.commands += 1;
         if session.multi.is_some() && !gates::runs_inside_multi(entry) {
             self.queue_in_multi(connection, entry, argv);
             return After::Next;
         }
+        session.commands += 1;
         match entry.target {
             Target::Engine(_) => self.run_engine(conn, connection, entry, argv),
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),

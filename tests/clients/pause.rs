@@ -1,6 +1,6 @@
 //! CLIENT PAUSE and UNPAUSE.
 
-use crate::wire::{Client, on_one_and_four_shards};
+use crate::wire::{Client, on_one_and_four_shards, request};
 
 #[test]
 fn a_pause_of_writes_holds_writes_alone() {
@@ -93,5 +93,45 @@ fn wrong_timeouts_are_refused() {
         c.expect("CLIENT PAUSE", "-ERR wrong number of arguments for 'client|pause' command");
         c.expect("CLIENT UNPAUSE", "+OK");
         c.expect("PING", "+PONG");
+    });
+}
+
+/// Eight clients send pipelines of INCR and transactions while another one pauses, looks and ends pauses.
+#[test]
+fn pauses_amid_pipelines_lose_and_repeat_nothing() {
+    const ROUNDS: usize = 40;
+    const CALLS: usize = 50;
+    on_one_and_four_shards(&[], |server| {
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..8)
+                .map(|worker| {
+                    scope.spawn(move || {
+                        let mut c = Client::to(server.addr());
+                        for round in 0..ROUNDS {
+                            let calls = (0..CALLS).flat_map(|i| request(&format!("INCR {worker}:{}", i % 5)));
+                            let own = format!("INCR {worker}:own");
+                            let exec = ["MULTI", "INCR all", &own, "EXEC"];
+                            c.send_raw(&calls.chain(exec.iter().flat_map(|call| request(call))).collect::<Vec<_>>());
+                            for i in 0..CALLS {
+                                let expected = round * CALLS / 5 + i / 5 + 1;
+                                assert_eq!(c.read(), format!(":{expected}\r\n"));
+                            }
+                            for reply in ["+OK", "+QUEUED", "+QUEUED"] {
+                                assert_eq!(c.read(), format!("{reply}\r\n"));
+                            }
+                            assert!(c.read().ends_with(&format!(":{}\r\n", round + 1)));
+                        }
+                    })
+                })
+                .collect();
+            let mut admin = Client::to(server.addr());
+            while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                admin.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+                assert!(admin.ask("CLIENT LIST").contains("cmd="));
+                admin.expect("CLIENT UNPAUSE", "+OK");
+                admin.expect("CLIENT PAUSE 1 ALL", "+OK");
+            }
+        });
+        Client::to(server.addr()).expect("GET all", &format!("$3\r\n{}", 8 * ROUNDS));
     });
 }

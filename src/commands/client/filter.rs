@@ -24,6 +24,7 @@ enum Kind {
 /// Terms that each may be met or not.
 #[derive(Clone, Default, Debug)]
 struct Terms {
+    /// Sorted once all are read: there may be a million.
     ids: Option<Vec<i64>>,
     kind: Option<Kind>,
     addr: Option<Bytes>,
@@ -66,7 +67,7 @@ impl Filter {
         Filter { yes: Terms { addr: Some(addr.into()), ..Terms::default() }, ..Filter::default() }
     }
 
-    /// Reads the arguments from `at` on. `databases` is how many there are.
+    /// Reads the arguments behind the subcommand. `databases` is how many there are.
     pub fn parse(argv: Args<'_>, skip_me: bool, databases: i64) -> Result<Filter, CommandError> {
         let mut filter = Filter { skip_me, ..Filter::default() };
         let mut at = 2;
@@ -86,6 +87,9 @@ impl Filter {
                 filter.set(&word, value)?;
             }
             at += 2;
+        }
+        for ids in [&mut filter.yes.ids, &mut filter.no.ids].into_iter().flatten() {
+            ids.sort_unstable();
         }
         Ok(filter)
     }
@@ -184,7 +188,7 @@ impl Terms {
         // A name that was never given is met by no name, the empty one included.
         let named = |term: &Option<Bytes>, value: &[u8]| term.as_ref().map(|t| !value.is_empty() && **t == *value);
         [
-            self.ids.as_ref().map(|ids| ids.contains(&(session.id as i64))),
+            self.ids.as_ref().map(|ids| ids.binary_search(&(session.id as i64)).is_ok()),
             self.kind.map(|kind| kind == kind_of(session)),
             is(&self.addr, session.peer.as_bytes()),
             is(&self.laddr, session.local.as_bytes()),
