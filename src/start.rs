@@ -11,6 +11,7 @@ use crate::core::Center;
 use crate::core::message::Message;
 use crate::core::shared::Shared;
 use crate::core::turn::Core;
+use crate::core::world::open;
 use crate::dispatch::table;
 use crate::mesh::{Endpoint, RING_SLOTS, mesh};
 use crate::process::{self, Supervisor};
@@ -101,6 +102,8 @@ impl Server {
         let port = config.network.port;
         let doorbells = Doorbells::new(shards).map_err(|e| format!("Can't make wake-up descriptors: {e}"))?;
         let shared = Arc::new(Shared::new(Store::new(config.clone(), file), run_id(), run_id()));
+        let tcp = listeners.iter().filter(|(_, unix)| !unix);
+        *shared.listening() = tcp.filter_map(|(fd, _)| fd.try_clone().ok()).collect();
         shared.port.store(u64::try_from(port).unwrap_or(0), Ordering::Relaxed);
         Ok(Server { shared, config, cpus, doorbells, listeners })
     }
@@ -197,12 +200,8 @@ fn listeners(config: &mut Config) -> Result<Vec<(OwnedFd, bool)>, String> {
     let network = &config.network;
     let mut sockets = Vec::new();
     let backlog = i32::try_from(network.tcp_backlog).unwrap_or(i32::MAX);
-    if let Ok(port @ 1..) = u16::try_from(network.port) {
-        let addresses = network.bind.0.iter().map(|a| a.to_str_lossy().into_owned()).collect::<Vec<_>>();
-        let fds = listen::tcp(&addresses, port, backlog, &mut |text| tracing::warn!("{text}"));
-        let fds = fds.map_err(|e| format!("Failed listening on port {port} (tcp), aborting.\n{e}"))?;
-        sockets.extend(fds.into_iter().map(|fd| (fd, false)));
-    }
+    let fds = open(config).map_err(|e| format!("Failed listening on port {} (tcp), aborting.\n{e}", network.port))?;
+    sockets.extend(fds.into_iter().map(|fd| (fd, false)));
     let path = &network.unixsocket;
     if !path.is_empty() {
         let group = network.unixsocketgroup.to_str_lossy();

@@ -87,9 +87,9 @@ fn set(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let shared = Arc::clone(&x.center.shared);
     let mut store = shared.store();
     let proposal = store.propose(&pairs, asker, &mut Disk).map_err(CommandError::owned)?;
-    x.center.attempt(&store, &proposal).map_err(CommandError::owned)?;
+    let attempted = x.center.attempt(&store, &proposal).map_err(CommandError::owned)?;
     store.commit(proposal);
-    crate::core::world::settle(store.config());
+    x.center.settle(store.config(), attempted);
     drop(store);
     let before = Arc::clone(&x.center.config);
     x.center.refresh_config();

@@ -60,6 +60,8 @@ pub enum Message {
         /// The call.
         call: Box<SlowCall>,
     },
+    /// Accept TCP connections from these sockets, and from the former ones no more.
+    Listen(Vec<OwnedFd>),
     /// Ends the core's loop.
     Stop,
 }

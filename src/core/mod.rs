@@ -78,6 +78,8 @@ pub enum Action {
     Pause(ConnId),
     /// Take input again.
     Resume(ConnId),
+    /// Accept TCP connections from these sockets instead of the former ones.
+    Listen(Vec<std::os::fd::OwnedFd>),
     /// Take over a connection handed to this core.
     Adopt {
         /// The socket.

@@ -1,6 +1,7 @@
 //! The few things cores share: counters that must be unique, the configuration's owner, and the wish to stop.
 
 use crate::config::{Reader, Store};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -27,6 +28,8 @@ pub struct Shared {
     /// By core: keys it could evict when it looked last.
     evictable: Vec<AtomicU64>,
     store: Mutex<Store>,
+    /// The TCP sockets that listen: core 0 accepts from them, CONFIG SET silences them.
+    listening: Mutex<Vec<OwnedFd>>,
     stop: AtomicBool,
     /// When the process started, unix milliseconds.
     pub started_ms: i64,
@@ -54,6 +57,7 @@ impl Shared {
             dry: std::iter::repeat_with(|| AtomicBool::new(false)).take(CORES_MAX).collect(),
             evictable: std::iter::repeat_with(|| AtomicU64::new(0)).take(CORES_MAX).collect(),
             store: Mutex::new(store),
+            listening: Mutex::new(Vec::new()),
             stop: AtomicBool::new(false),
             started_ms: crate::stats::clock::unix_ms(),
             run_id,
@@ -93,6 +97,11 @@ impl Shared {
     /// The configuration's owner, for CONFIG SET and REWRITE.
     pub fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().expect("nobody panics with the configuration in hand")
+    }
+
+    /// The TCP sockets that listen.
+    pub fn listening(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.listening.lock().expect("nobody panics with the sockets in hand")
     }
 
     /// A view of the configuration for a core.

@@ -218,6 +218,8 @@ impl<I: Io> Core<I> {
             Event::Sent { conn, buffer, result } => self.on_sent(conn, buffer, result),
             Event::Closed { conn, reason } => self.on_closed(conn, reason),
             Event::Accepted { listener, fd } => self.on_accepted(fd, self.unix_listeners[listener]),
+            // A socket that CONFIG SET silenced is about to be let go.
+            Event::AcceptPaused { errno: libc::EINVAL, .. } => {}
             Event::AcceptPaused { errno, .. } => {
                 if !std::mem::replace(&mut self.accept_warned, true) {
                     let why = std::io::Error::from_raw_os_error(errno);
@@ -384,9 +386,21 @@ impl<I: Io> Core<I> {
                     Action::Close(conn) => self.io.close(conn),
                     Action::Pause(conn) => self.io.pause_receive(conn),
                     Action::Resume(conn) => self.io.resume_receive(conn),
+                    Action::Listen(sockets) => self.listen(sockets),
                     Action::Adopt { fd, unix } => self.adopt(fd, unix),
                 }
             }
+        }
+    }
+
+    /// Accepts from these TCP sockets instead of the former ones (CONFIG SET port, bind).
+    fn listen(&mut self, sockets: Vec<OwnedFd>) {
+        for number in (0..self.unix_listeners.len()).filter(|number| !self.unix_listeners[*number]) {
+            self.io.stop_listening(number);
+        }
+        for fd in sockets {
+            self.io.listen(self.unix_listeners.len(), fd);
+            self.unix_listeners.push(false);
         }
     }
 
@@ -430,6 +444,7 @@ impl Center {
                 self.log_slow(call, Some(&connection.session));
                 self.clients.put(conn, connection);
             }
+            Message::Listen(sockets) => self.actions.push(Action::Listen(sockets)),
             Message::Stop => self.stopping = true,
         }
     }

@@ -100,6 +100,12 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, ListenError> {
     found.next().ok_or_else(|| refused("Name or service not known".to_owned()))
 }
 
+/// Stops a socket from listening at once, whoever still holds its descriptor, so that its address can be listened on anew.
+pub fn silence(fd: BorrowedFd<'_>) {
+    // SAFETY: a number and a descriptor, no memory. Failure means that it did not listen.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
 /// Listens on a unix socket; a file left over by an earlier run is removed first. `mode` 0 leaves the permissions alone.
 pub fn unix(path: &Path, mode: u32, group: Option<&str>, backlog: i32) -> Result<OwnedFd, ListenError> {
     let bytes = path.as_os_str().as_bytes();
