@@ -167,6 +167,10 @@ impl Center {
             Reply::new(&mut assembly.out, resp).error(error.text());
         }
         self.count(call.entry, ticks, flow.is_err(), &assembly.out[start..]);
+        self.note_slow(call.entry, call.argv(), ticks, assembly.out.len() - start);
+        if let Some(slow) = self.slow.take() {
+            self.log_slow(slow, Some(&connection.session));
+        }
         match flow {
             Ok(Flow::Close) => {
                 Center::end_after_replies(connection);
