@@ -10,6 +10,7 @@ use crate::keyspace::{EntryMut, Keyspace};
 use crate::reply::Reply;
 use crate::stdx::number;
 use crate::stdx::prng::Prng;
+use crate::types::set::SetLimits;
 
 /// Limits and thresholds of the configuration that commands ask for. Copied into each shard when they change.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub struct Limits {
     pub zset_entries_max: usize,
     /// `zset-max-listpack-value`: bytes of the longest member in it.
     pub zset_value_max: usize,
+    /// `lazyfree-lazy-server-del`: what a command empties is propagated as UNLINK.
+    pub lazy_server_del: bool,
+    /// `set-max-*`: up to where sets stay compact. The seed in it is the shard's own.
+    pub set: SetLimits,
 }
 
 impl Default for Limits {
@@ -34,30 +39,10 @@ impl Default for Limits {
             lazy_user_flush: true,
             zset_entries_max: 128,
             zset_value_max: 64,
+            lazy_server_del: true,
+            set: SetLimits::default(),
         }
     }
-}
-
-/// What a blocking command answers when its time is over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnTimeout {
-    /// A null.
-    Null,
-    /// A null array.
-    NullArray,
-}
-
-/// What a call waits for that found nothing ([`Exec::block_on`]).
-#[derive(Clone, Debug)]
-pub struct Block {
-    /// The keys that may wake it.
-    pub keys: Vec<Box<[u8]>>,
-    /// When it gives up, unix milliseconds; `None`: never.
-    pub deadline_ms: Option<i64>,
-    /// What it answers then.
-    pub on_timeout: OnTimeout,
-    /// The call to run instead when a key has changed (XREAD: `$` has become an id); `None`: the same.
-    pub retry: Option<Vec<Box<[u8]>>>,
 }
 
 /// What a shard has beside its keyspace.
@@ -70,10 +55,14 @@ pub struct Env {
     pub limits: Limits,
     /// Randomness of commands (RANDOMKEY, SPOP ...).
     pub rng: Prng,
-    /// The running call may wait for its keys (it does not stand in an EXEC or a script).
-    pub may_block: bool,
-    /// What the running call waits for.
-    pub block: Option<Box<Block>>,
+}
+
+impl Env {
+    /// The same with the keys of the values' hashes drawn.
+    pub(crate) fn seeded(mut self) -> Env {
+        self.limits.set.seed = self.rng.next_u64();
+        self
+    }
 }
 
 /// One running call.
@@ -156,19 +145,6 @@ impl<'a> Exec<'a> {
     pub fn propagate_verbatim(&mut self) {
         self.ks.effects.op_verbatim(self.db, self.argv);
         self.ks.effects.set_rewritten();
-    }
-
-    /// Has the call wait until one of `keys` changes, and then be run again. It must not have changed or answered
-    /// anything. Where a call may not wait (inside EXEC) the answer is the one on timeout, at once.
-    pub fn block_on(&mut self, block: Block) {
-        if self.env.may_block {
-            self.env.block = Some(Box::new(block));
-            return;
-        }
-        match block.on_timeout {
-            OnTimeout::Null => self.reply.null(),
-            OnTimeout::NullArray => self.reply.null_array(),
-        }
     }
 
     /// Propagates nothing although something changed.

@@ -9,7 +9,6 @@ use super::messages::{Answer, Calls, Request, Work};
 use super::plan::{How, Plan, Step};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Target;
-use shards::exec::Block;
 use shards::keyspace::guests::Loan;
 use shards::keyspace::slots::key_owner;
 use shards::reply::Resp;
@@ -27,10 +26,6 @@ pub struct Order<C> {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
-    /// Its one call may wait for its keys.
-    pub may_block: bool,
-    /// The number under which its call waits on its shards already.
-    pub wait: Option<u64>,
 }
 
 /// How a transaction ended.
@@ -44,10 +39,6 @@ pub struct Finished<C> {
     pub calls: Vec<OwnedCall>,
     /// Replies of the engine's calls; `None` for the server's own.
     pub replies: Vec<Option<Vec<u8>>>,
-    /// Its one call waits for its keys: it has waiters on `shards`, under the order's number.
-    pub block: Option<Box<Block>>,
-    /// Its shards.
-    pub shards: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -62,7 +53,6 @@ struct Transaction<C> {
     missing: usize,
     refused: bool,
     changed: bool,
-    block: Option<Box<Block>>,
     /// Loans gathered for the step.
     loans: Vec<Loan>,
     /// Replies of the parts of a split step.
@@ -114,7 +104,7 @@ impl<C: Copy> Coordinator<C> {
     ) -> Option<Finished<C>> {
         let replies = vec![None; calls.len()];
         if plan.locks.is_empty() {
-            return Some(Finished { order, changed: false, calls, replies, block: None, shards: Vec::new() });
+            return Some(Finished { order, changed: false, calls, replies });
         }
         let mut tx = Transaction {
             order,
@@ -125,7 +115,6 @@ impl<C: Copy> Coordinator<C> {
             missing: 0,
             refused: false,
             changed: false,
-            block: None,
             loans: Vec::new(),
             parts: Vec::new(),
             asked: 0,
@@ -165,18 +154,10 @@ impl<C: Copy> Coordinator<C> {
             return None;
         }
         let mut tx = self.open.remove(&txid).expect("found above");
-        if tx.block.is_some() && tx.order.wait.is_none() {
-            // The waiters come before the locks go, so that no push slips between.
-            tx.order.wait = Some(txid);
-            let waits = tx.plan.keys.iter().map(|(shard, keys)| (*shard, Request::Await { wait: txid, keys: keys.clone() }));
-            out.extend(waits);
-        }
         if !tx.alone {
             tx.let_go(txid, self.shards, out);
         }
-        let shards = tx.plan.locks.keys().copied().collect();
-        let Transaction { order, changed, calls, replies, block, .. } = tx;
-        Some(Finished { order, changed, calls, replies, block, shards })
+        Some(Finished { order: tx.order, changed: tx.changed, calls: tx.calls, replies: tx.replies })
     }
 }
 
@@ -216,13 +197,7 @@ impl<C: Copy> Transaction<C> {
     }
 
     fn order_of(&self, calls: Vec<OwnedCall>) -> Calls {
-        Calls {
-            calls,
-            resp: self.order.resp,
-            no_touch: self.order.no_touch,
-            client: self.order.client_id,
-            may_block: self.order.may_block,
-        }
+        Calls { calls, resp: self.order.resp, no_touch: self.order.no_touch, client: self.order.client_id }
     }
 
     fn take(&mut self, from: usize, answer: Answer) {
@@ -237,9 +212,8 @@ impl<C: Copy> Transaction<C> {
                 }
             }
             Answer::Lent { loans, .. } => self.loans.extend(loans),
-            Answer::Ran { replies, loans, block, .. } => {
+            Answer::Ran { replies, loans, .. } => {
                 self.loans = loans;
-                self.block = block;
                 let at = self.step.expect("calls run in steps");
                 match &self.plan.steps[at].how {
                     How::Split { parts, .. } => {

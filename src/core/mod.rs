@@ -16,8 +16,7 @@
 //! | `multi.rs`, `assembly.rs` | MULTI, EXEC, and putting EXEC's reply together |
 //! | `query.rs`, `gather.rs` | asking all cores |
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
-//! | `block.rs` | clients that wait for replicas (WAIT) |
-//! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
+//! | `block.rs` | clients that wait |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
 //! | `message.rs` | what cores say to each other |
@@ -29,7 +28,6 @@ pub mod call;
 pub mod clients;
 pub mod commit;
 pub mod gather;
-pub mod keywait;
 pub mod memory;
 pub mod message;
 pub mod multi;
@@ -49,7 +47,6 @@ use crate::mesh::Endpoint;
 use crate::runtime::ConnId;
 use crate::stats::Stats;
 use crate::stats::slowlog::{CallLog, SlowCall};
-use keywait::Waiters;
 use clients::Clients;
 use message::Message;
 use owner::Waiting;
@@ -70,8 +67,6 @@ pub struct Client {
     pub ticket: u64,
     /// It is an EXEC, whose replies are an array.
     pub exec: bool,
-    /// It has waited already.
-    pub waits: bool,
 }
 
 /// What a core wants of its sockets; carried out at the end of the turn.
@@ -141,8 +136,6 @@ pub struct Center {
     next_gather: u64,
     waiting: HashMap<TxId, Waiting>,
     blocked: Vec<block::Blocked>,
-    /// Clients that wait for keys.
-    pub waiters: Waiters,
     /// Batches of this turn, by core.
     calls_out: Vec<Vec<u8>>,
     replies_out: Vec<Vec<u8>>,
@@ -195,7 +188,6 @@ impl Center {
             next_gather: 0,
             waiting: HashMap::new(),
             blocked: Vec::new(),
-            waiters: Waiters::default(),
             calls_out: vec![Vec::new(); cores],
             replies_out: vec![Vec::new(); cores],
             spare: Vec::new(),
@@ -244,6 +236,13 @@ impl Center {
             lazy_user_flush: c.lazyfree.lazyfree_lazy_user_flush,
             zset_entries_max: usize::try_from(c.types.zset_max_listpack_entries).unwrap_or(usize::MAX),
             zset_value_max: usize::try_from(c.types.zset_max_listpack_value).unwrap_or(usize::MAX),
+            lazy_server_del: c.lazyfree.lazyfree_lazy_server_del,
+            set: shards::types::set::SetLimits {
+                intset_entries: usize::try_from(c.types.set_max_intset_entries).unwrap_or(usize::MAX),
+                listpack_entries: usize::try_from(c.types.set_max_listpack_entries).unwrap_or(usize::MAX),
+                listpack_value: usize::try_from(c.types.set_max_listpack_value).unwrap_or(usize::MAX),
+                seed: 0,
+            },
         };
         self.shard.set_limits(limits);
         self.shard.keyspace.access = shards::keyspace::access::AccessPolicy {

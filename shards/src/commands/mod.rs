@@ -4,9 +4,10 @@ pub mod container;
 pub mod database;
 pub mod generic;
 pub mod scanning;
+pub mod set;
 pub mod string;
 
 use crate::command::Command;
 
 /// The rows of every family.
-pub const FAMILIES: &[&[Command]] = &[database::ROWS, generic::ROWS, string::ROWS];
+pub const FAMILIES: &[&[Command]] = &[database::ROWS, generic::ROWS, set::ROWS, string::ROWS];

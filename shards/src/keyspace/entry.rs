@@ -181,6 +181,34 @@ impl<'k> EntryMut<'k> {
         self.ks.effects.count_dirty(changes as u64 - 1);
     }
 
+    /// Changes the object in place, if there is one. `change` tells how many changes it made; none means that nothing
+    /// happened to the key. Passes that number on.
+    pub fn edit_counted(&mut self, event: Event, change: impl FnOnce(&mut Object) -> usize) -> usize {
+        let Some(pos) = self.pos.filter(|pos| matches!(self.table().value(*pos), Value::Object(_))) else { return 0 };
+        self.before_change();
+        let changes = change(self.table_mut().object_mut(pos).expect("looked at above"));
+        if changes > 0 {
+            self.changed(event);
+            self.ks.effects.count_dirty(changes as u64 - 1);
+        }
+        changes
+    }
+
+    /// Counts further changes of a change that was just made (SADD of several members makes one event).
+    pub fn count_more(&mut self, changes: usize) {
+        self.ks.effects.count_dirty(changes as u64);
+    }
+
+    /// Removes a collection that a change just made empty: an event of its own, but no further change.
+    pub fn remove_emptied(&mut self) {
+        let Some(pos) = self.pos.take() else { return };
+        self.before_change();
+        let object = self.table_mut().remove(pos);
+        self.ks.discard(object);
+        self.ks.watch.changed(self.db, self.key);
+        self.also(Event::DEL);
+    }
+
     /// The inline bytes of a string, to be changed in place without changing their number.
     pub fn edit_bytes(&mut self, event: Event) -> Option<&mut [u8]> {
         let pos = self.pos?;
@@ -255,7 +283,6 @@ impl<'k> EntryMut<'k> {
         let object = self.table_mut().remove(pos);
         self.ks.discard(object);
         self.ks.watch.changed(self.db, self.key);
-        self.ks.blocked.changed(self.db, self.key);
         self.ks.effects.evicted += 1;
         self.ks.effects.event(Event::EVICTED, self.db, self.key);
         self.ks.effects.op(self.db, &[b"UNLINK", self.key]);
@@ -274,7 +301,6 @@ impl<'k> EntryMut<'k> {
         self.before_change();
         let taken = Taken::out_of(self.table_mut(), pos);
         self.ks.watch.changed(self.db, self.key);
-        self.ks.blocked.changed(self.db, self.key);
         Some(taken)
     }
 
@@ -295,7 +321,6 @@ impl<'k> EntryMut<'k> {
             TakenValue::Object(o) => table.insert(hash, key, NewValue::Object(o), type_tag, expire, lru),
         });
         self.ks.watch.changed(self.db, self.key);
-        self.ks.blocked.changed(self.db, self.key);
     }
 
     /// Puts a value taken elsewhere, expiry and LRU field included, replacing what is there.
@@ -344,7 +369,6 @@ impl<'k> EntryMut<'k> {
     #[inline]
     fn changed(&mut self, event: Event) {
         self.ks.watch.changed(self.db, self.key);
-        self.ks.blocked.changed(self.db, self.key);
         self.ks.effects.changed(event, self.db, self.key);
     }
 }

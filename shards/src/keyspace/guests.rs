@@ -115,7 +115,6 @@ impl Keyspace {
             table.settle();
             if !loan.events.is_empty() {
                 self.watch.changed(loan.db, &loan.key);
-                self.blocked.changed(loan.db, &loan.key);
             }
         }
     }

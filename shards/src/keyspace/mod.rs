@@ -11,7 +11,6 @@
 //! `transfer` values going from key to key.
 
 pub mod access;
-pub mod blocked;
 pub mod entry;
 pub mod evict;
 pub mod expire;

@@ -4,6 +4,8 @@
 
 pub mod listpack;
 pub mod zset;
+pub mod intset;
+pub mod set;
 
 /// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
 /// MODULE people know; 8 is ours).
@@ -49,6 +51,8 @@ pub enum Object {
     String(Vec<u8>),
     /// A sorted set.
     ZSet(zset::ZSet),
+    /// A set.
+    Set(set::Set),
 }
 
 impl Object {
@@ -57,6 +61,7 @@ impl Object {
         match self {
             Object::String(_) => "raw",
             Object::ZSet(set) => set.encoding(),
+            Object::Set(set) => set.encoding(),
         }
     }
 
@@ -66,6 +71,7 @@ impl Object {
             + match self {
                 Object::String(s) => s.capacity(),
                 Object::ZSet(set) => set.heap_bytes(),
+                Object::Set(set) => set.memory_bytes(),
             }
     }
 
@@ -74,6 +80,7 @@ impl Object {
         match self {
             Object::String(_) => 1,
             Object::ZSet(set) => set.drop_cost(),
+            Object::Set(set) => set.drop_cost(),
         }
     }
 
@@ -83,6 +90,15 @@ impl Object {
         match self {
             Object::String(_) => true,
             Object::ZSet(set) => set.drop_some(n),
+            Object::Set(set) => !set.drop_some(n),
+        }
+    }
+
+    /// Panics unless the value's invariants hold; for tests.
+    pub fn check_invariants(&self) {
+        match self {
+            Object::Set(set) => set.check_invariants(),
+            _ => {}
         }
     }
 }

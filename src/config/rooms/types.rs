@@ -18,13 +18,13 @@ rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept
         range(0, I32_MAX), debug, idle("list nodes are not compressed");
     "set-max-intset-entries" => set_max_intset_entries: u64 = 512,
         "Members of a set of integers in its compact form.",
-        range(0, I64_MAX), later("compact forms have fixed thresholds");
+        range(0, I64_MAX);
     "set-max-listpack-entries" => set_max_listpack_entries: u64 = 128,
         "Members of any other compact set.",
-        range(0, I64_MAX), later("compact forms have fixed thresholds");
+        range(0, I64_MAX);
     "set-max-listpack-value" => set_max_listpack_value: u64 = 64,
         "Bytes of the longest member in it.",
-        range(0, I64_MAX), later("compact forms have fixed thresholds");
+        range(0, I64_MAX);
     "zset-max-listpack-entries" => zset_max_listpack_entries: u64 = 128,
         "Members of a compact sorted set.",
         range(0, I64_MAX), alias("zset-max-ziplist-entries");
