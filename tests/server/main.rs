@@ -2,7 +2,10 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `admin.rs` | INFO, SLOWLOG, DEBUG, MEMORY, SHUTDOWN, WAIT and their like |
 //! | `clients.rs` | many clients, bad clients |
+//! | `config.rs` | CONFIG |
+//! | `memory.rs` | `maxmemory` |
 //! | `protocol.rs` | bytes that are no requests, requests in pieces |
 //! | `start.rs` | starting and stopping |
 //! | `transactions.rs` | MULTI, WATCH, many keys: the same with any number of shards |
@@ -12,7 +15,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admin;
 mod clients;
+mod config;
+mod memory;
 mod protocol;
 mod start;
 mod transactions;
