@@ -1,5 +1,6 @@
 //! CLIENT KILL and UNBLOCK, over all cores.
 
+use crate::common::server::eventually;
 use crate::wire::{Client, on_one_and_four_shards};
 
 #[test]
@@ -82,12 +83,52 @@ fn a_held_client_can_be_killed() {
 }
 
 #[test]
-fn nobody_is_blocked_so_nobody_is_unblocked() {
+fn who_is_not_blocked_is_not_unblocked() {
     on_one_and_four_shards(&[], |server| {
         let mut c = Client::to(server.addr());
         c.expect("CLIENT UNBLOCK 1", ":0");
         c.expect("CLIENT UNBLOCK 1 ERROR", ":0");
         c.expect("CLIENT UNBLOCK x", "-ERR value is not an integer or out of range");
         c.expect("CLIENT UNBLOCK 1 SOON", "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    });
+}
+
+/// Waits until CLIENT LIST shows so many blocked clients.
+fn await_blocked(c: &mut Client, count: usize) {
+    eventually("clients are blocked", || c.ask("CLIENT LIST FLAGS b").matches("id=").count() == count);
+}
+
+#[test]
+fn a_blocked_client_can_be_unblocked_in_two_ways_and_killed() {
+    on_one_and_four_shards(&[], |server| {
+        let mut admin = Client::to(server.addr());
+        let mut waiting: Vec<Client> = (0..3).map(|_| Client::to(server.addr())).collect();
+        let ids: Vec<u64> = waiting.iter_mut().map(Client::id).collect();
+        waiting.iter_mut().for_each(|c| c.send("WAIT 1 0"));
+        await_blocked(&mut admin, 3);
+        admin.expect(&format!("CLIENT UNBLOCK -{}", ids[0]), ":0");
+        admin.expect(&format!("CLIENT UNBLOCK {}", ids[0]), ":1");
+        assert_eq!(waiting[0].read(), ":0\r\n");
+        admin.expect(&format!("CLIENT UNBLOCK {} ERROR", ids[1]), ":1");
+        assert_eq!(waiting[1].read(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+        waiting[1].expect("PING", "+PONG");
+        admin.expect(&format!("CLIENT KILL ID {}", ids[2]), ":1");
+        waiting[2].expect_end();
+        await_blocked(&mut admin, 0);
+        admin.expect(&format!("CLIENT UNBLOCK {}", ids[0]), ":0");
+    });
+}
+
+#[test]
+fn a_client_that_a_pause_holds_cannot_be_unblocked() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut admin, mut held) = (Client::to(server.addr()), Client::to(server.addr()));
+        let id = held.id();
+        admin.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+        held.send("SET k 1");
+        await_blocked(&mut admin, 1);
+        admin.expect(&format!("CLIENT UNBLOCK {id}"), ":0");
+        admin.expect("CLIENT UNPAUSE", "+OK");
+        assert_eq!(held.read(), "+OK\r\n");
     });
 }

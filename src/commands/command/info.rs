@@ -189,7 +189,7 @@ pub const LIST: ServerCommand = ServerCommand {
 };
 
 fn list(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
-    let passes: Box<dyn Fn(&Entry) -> bool + '_> = match x.argc() {
+    let passes: Filter<'_> = match x.argc() {
         2 => Box::new(|_| true),
         5 if x.arg_is(2, "filterby") => filter(x)?,
         _ => return Err(SYNTAX),
@@ -204,7 +204,10 @@ fn list(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Done)
 }
 
-fn filter<'a>(x: &ServerExec<'a>) -> Result<Box<dyn Fn(&Entry) -> bool + 'a>, CommandError> {
+/// Which commands are listed.
+type Filter<'a> = Box<dyn Fn(&Entry) -> bool + 'a>;
+
+fn filter<'a>(x: &ServerExec<'a>) -> Result<Filter<'a>, CommandError> {
     let value = x.arg(4);
     if x.arg_is(3, "module") {
         // There are no modules, so no command is of one.
