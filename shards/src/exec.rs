@@ -11,6 +11,7 @@ use crate::reply::Reply;
 use crate::stdx::number;
 use crate::stdx::prng::Prng;
 use crate::types::set::SetLimits;
+use crate::types::list;
 
 /// Limits and thresholds of the configuration that commands ask for. Copied into each shard when they change.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Limits {
     pub lazy_server_del: bool,
     /// `set-max-*`: up to where sets stay compact. The seed in it is the shard's own.
     pub set: SetLimits,
+    /// `list-max-listpack-size` and `list-compress-depth`.
+    pub list: list::Shape,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
             zset_value_max: 64,
             lazy_server_del: true,
             set: SetLimits::default(),
+            list: list::Shape::default(),
         }
     }
 }

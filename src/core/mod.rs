@@ -243,6 +243,11 @@ impl Center {
                 listpack_value: usize::try_from(c.types.set_max_listpack_value).unwrap_or(usize::MAX),
                 seed: 0,
             },
+            // Both directives are 32-bit numbers in their rows.
+            list: shards::types::list::Shape {
+                fill: c.types.list_max_listpack_size as i32,
+                depth: c.types.list_compress_depth as u32,
+            },
         };
         self.shard.set_limits(limits);
         self.shard.keyspace.access = shards::keyspace::access::AccessPolicy {

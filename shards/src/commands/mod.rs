@@ -3,6 +3,7 @@
 pub mod container;
 pub mod database;
 pub mod generic;
+pub mod list;
 pub mod scanning;
 pub mod set;
 pub mod string;
@@ -10,4 +11,5 @@ pub mod string;
 use crate::command::Command;
 
 /// The rows of every family.
-pub const FAMILIES: &[&[Command]] = &[database::ROWS, generic::ROWS, set::ROWS, string::ROWS];
+pub const FAMILIES: &[&[Command]] =
+    &[database::ROWS, generic::ROWS, list::ROWS, set::ROWS, string::ROWS];

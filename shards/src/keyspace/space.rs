@@ -360,7 +360,7 @@ impl Keyspace {
 
     /// Drops a slice of what waits to be dropped; true if there is more.
     pub fn free_some(&mut self) -> bool {
-        /// Objects or table slices a call drops; a slice takes some tens of microseconds.
+        /// Allocations or table slices a call drops; a slice takes some tens of microseconds.
         const SLICE: usize = 64;
         for _ in 0..SLICE {
             let Some(object) = self.garbage.last_mut() else { break };

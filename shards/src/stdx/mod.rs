@@ -4,5 +4,6 @@ pub mod crc16;
 pub mod glob;
 pub mod grisu;
 pub mod long_double;
+pub mod lzf;
 pub mod number;
 pub mod prng;

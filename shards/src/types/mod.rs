@@ -2,6 +2,7 @@
 //!
 //! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
 
+pub mod list;
 pub mod listpack;
 pub mod zset;
 pub mod intset;
@@ -53,6 +54,8 @@ pub enum Object {
     ZSet(zset::ZSet),
     /// A set.
     Set(set::Set),
+    /// A list.
+    List(list::List),
 }
 
 impl Object {
@@ -62,6 +65,7 @@ impl Object {
             Object::String(_) => "raw",
             Object::ZSet(set) => set.encoding(),
             Object::Set(set) => set.encoding(),
+            Object::List(list) => list.encoding(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Object {
                 Object::String(s) => s.capacity(),
                 Object::ZSet(set) => set.heap_bytes(),
                 Object::Set(set) => set.memory_bytes(),
+                Object::List(list) => list.memory_bytes(),
             }
     }
 
@@ -81,6 +86,7 @@ impl Object {
             Object::String(_) => 1,
             Object::ZSet(set) => set.drop_cost(),
             Object::Set(set) => set.drop_cost(),
+            Object::List(list) => list.drop_cost(),
         }
     }
 
@@ -91,6 +97,7 @@ impl Object {
             Object::String(_) => true,
             Object::ZSet(set) => set.drop_some(n),
             Object::Set(set) => !set.drop_some(n),
+            Object::List(list) => list.drop_some(n),
         }
     }
 
@@ -98,6 +105,7 @@ impl Object {
     pub fn check_invariants(&self) {
         match self {
             Object::Set(set) => set.check_invariants(),
+            Object::List(list) => list.check_invariants(),
             _ => {}
         }
     }

@@ -12,10 +12,10 @@ rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept
         range(0, I64_MAX), memory, alias("hash-max-ziplist-value"), later("compact forms have fixed thresholds");
     "list-max-listpack-size" => list_max_listpack_size: i64 = -2,
         "Size of a list node: that many entries, or -1 to -5 for 4, 8, 16, 32 or 64 KiB.",
-        range(I32_MIN, I32_MAX), alias("list-max-ziplist-size"), later("compact forms have fixed thresholds");
+        range(I32_MIN, I32_MAX), alias("list-max-ziplist-size");
     "list-compress-depth" => list_compress_depth: i64 = 0,
         "Nodes at each end of a list left uncompressed; 0 compresses none.",
-        range(0, I32_MAX), debug, idle("list nodes are not compressed");
+        range(0, I32_MAX), debug;
     "set-max-intset-entries" => set_max_intset_entries: u64 = 512,
         "Members of a set of integers in its compact form.",
         range(0, I64_MAX);
