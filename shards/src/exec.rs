@@ -49,6 +49,28 @@ impl Default for Limits {
     }
 }
 
+/// What a blocking command answers when its time is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnTimeout {
+    /// A null.
+    Null,
+    /// A null array.
+    NullArray,
+}
+
+/// What a call waits for that found nothing ([`Exec::block_on`]).
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The keys that may wake it.
+    pub keys: Vec<Box<[u8]>>,
+    /// When it gives up, unix milliseconds; `None`: never.
+    pub deadline_ms: Option<i64>,
+    /// What it answers then.
+    pub on_timeout: OnTimeout,
+    /// The call to run instead when a key has changed (XREAD: `$` has become an id); `None`: the same.
+    pub retry: Option<Vec<Box<[u8]>>>,
+}
+
 /// What a shard has beside its keyspace.
 pub struct Env {
     /// Number of this shard.
@@ -59,6 +81,10 @@ pub struct Env {
     pub limits: Limits,
     /// Randomness of commands (RANDOMKEY, SPOP ...).
     pub rng: Prng,
+    /// The running call may wait for its keys (it does not stand in an EXEC or a script).
+    pub may_block: bool,
+    /// What the running call waits for.
+    pub block: Option<Box<Block>>,
 }
 
 impl Env {
@@ -149,6 +175,19 @@ impl<'a> Exec<'a> {
     pub fn propagate_verbatim(&mut self) {
         self.ks.effects.op_verbatim(self.db, self.argv);
         self.ks.effects.set_rewritten();
+    }
+
+    /// Has the call wait until one of `keys` changes, and then be run again. It must not have changed or answered
+    /// anything. Where a call may not wait (inside EXEC) the answer is the one on timeout, at once.
+    pub fn block_on(&mut self, block: Block) {
+        if self.env.may_block {
+            self.env.block = Some(Box::new(block));
+            return;
+        }
+        match block.on_timeout {
+            OnTimeout::Null => self.reply.null(),
+            OnTimeout::NullArray => self.reply.null_array(),
+        }
     }
 
     /// Propagates nothing although something changed.

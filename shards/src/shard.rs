@@ -6,7 +6,7 @@
 use crate::args::Args;
 use crate::command::Command;
 use crate::effects::{Effects, Event};
-use crate::exec::{Env, Exec, Limits};
+use crate::exec::{Block, Env, Exec, Limits};
 use crate::keyspace::Keyspace;
 use crate::keyspace::evict::{Evicted, EvictionPolicy};
 use crate::keyspace::expire::ActiveExpiry;
@@ -37,6 +37,8 @@ pub enum Outcome {
     Done,
     /// An error reply was written; nothing changed.
     Failed,
+    /// Nothing was written and nothing changed: the call waits ([`Shard::take_block`]).
+    Blocked,
 }
 
 /// One shard of the keyspace.
@@ -57,7 +59,8 @@ impl Shard {
         Shard {
             keyspace: Keyspace::new(databases, shard, shards, seed),
             locks: Locks::default(),
-            env: Env { shard, shards, limits: Limits::default(), rng: Prng::new(!seed) }.seeded(),
+            env: Env { shard, shards, limits: Limits::default(), rng: Prng::new(!seed), may_block: false, block: None }
+                .seeded(),
             expiry: ActiveExpiry::default(),
             active_expire: true,
         }
@@ -82,6 +85,7 @@ impl Shard {
         let reply = Reply::new(out, call.resp);
         let mut exec = Exec { argv: call.argv, db: call.db, ks, reply, env: &mut self.env };
         let outcome = match (call.row.run)(&mut exec) {
+            Ok(()) if exec.env.block.is_some() => Outcome::Blocked,
             Ok(()) => Outcome::Done,
             Err(error) => {
                 exec.reply.rewind(start);
@@ -97,6 +101,16 @@ impl Shard {
         }
         self.keyspace.settle(call.db);
         outcome
+    }
+
+    /// Says whether the calls to come may wait for their keys. They may not unless this was said.
+    pub fn set_may_block(&mut self, may_block: bool) {
+        self.env.may_block = may_block;
+    }
+
+    /// What the last call waits for, if it does.
+    pub fn take_block(&mut self) -> Option<Box<Block>> {
+        self.env.block.take()
     }
 
     /// One round of house-keeping at `now_ms`: active expiry over up to `leaves` leaves, a slice of lazy frees. True if

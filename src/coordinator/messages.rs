@@ -2,6 +2,7 @@
 
 use crate::connection::session::Watched;
 use crate::dispatch::call::OwnedCall;
+use shards::exec::Block;
 use shards::keyspace::guests::Loan;
 use shards::reply::Resp;
 use shards::txn::locks::{LockSet, TxId};
@@ -20,6 +21,8 @@ pub struct Calls {
     pub no_touch: bool,
     /// The client's id, for the logs of slow commands.
     pub client: u64,
+    /// The one call may wait for its keys (it is no EXEC).
+    pub may_block: bool,
 }
 
 /// What a shard does the moment it grants.
@@ -65,6 +68,20 @@ pub enum Request {
         /// Which.
         keys: Vec<DbKey>,
     },
+    /// Leaves a waiter on keys of this shard, for a call over several shards that found nothing.
+    Await {
+        /// The call's number at its coordinator.
+        wait: u64,
+        /// The keys.
+        keys: Vec<DbKey>,
+    },
+    /// An offer was taken, or passed by.
+    EndOffer {
+        /// The call's number.
+        wait: u64,
+        /// The call has its answer: it waits no more.
+        served: bool,
+    },
     /// Keys come home.
     TakeBack {
         /// The keys.
@@ -104,6 +121,8 @@ pub enum Answer {
         replies: Vec<Vec<u8>>,
         /// The keys of others, as they are now.
         loans: Vec<Loan>,
+        /// The one call waits for its keys instead of answering.
+        block: Option<Box<Block>>,
     },
     /// Keys were lent.
     Lent {

@@ -10,7 +10,7 @@ use crate::coordinator::messages::DbKey;
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route::{keys_with_dbs, mode};
 use crate::dispatch::table::{Entry, Target};
-use shards::command::{Merge, Spread};
+use shards::command::{Merge, Spread, flag};
 use shards::commands::generic::scan::shard_of_cursor;
 use shards::keyspace::slots::key_owner;
 use shards::txn::locks::{LockSet, Mode, fingerprint};
@@ -62,6 +62,8 @@ pub struct Plan {
     pub watched: BTreeMap<usize, Vec<Watched>>,
     /// Its steps.
     pub steps: Vec<Step>,
+    /// The keys of a blocking call, shard by shard: where it will wait.
+    pub keys: BTreeMap<usize, Vec<DbKey>>,
 }
 
 /// What a planner must know.
@@ -171,6 +173,9 @@ impl Plan {
         for ((shard, (db, key)), mode) in keys.iter().zip(modes) {
             // A key that travels is nobody else's meanwhile, even if it is only read.
             self.lock(*shard, *db, key, if *shard == home { mode } else { Mode::Exclusive });
+        }
+        if calls.iter().any(|(_, call)| call.entry.is(flag::BLOCKING)) {
+            keys.iter().for_each(|(shard, key)| self.keys.entry(*shard).or_default().push(key.clone()));
         }
         if keys.is_empty() {
             self.locks.entry(home).or_default();

@@ -9,6 +9,7 @@ use super::messages::{Answer, Calls, Request, Work};
 use super::plan::{How, Plan, Step};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Target;
+use shards::exec::Block;
 use shards::keyspace::guests::Loan;
 use shards::keyspace::slots::key_owner;
 use shards::reply::Resp;
@@ -26,6 +27,10 @@ pub struct Order<C> {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Its one call may wait for its keys.
+    pub may_block: bool,
+    /// The number under which its call waits on its shards already.
+    pub wait: Option<u64>,
 }
 
 /// How a transaction ended.
@@ -39,6 +44,10 @@ pub struct Finished<C> {
     pub calls: Vec<OwnedCall>,
     /// Replies of the engine's calls; `None` for the server's own.
     pub replies: Vec<Option<Vec<u8>>>,
+    /// Its one call waits for its keys: it has waiters on `shards`, under the order's number.
+    pub block: Option<Box<Block>>,
+    /// Its shards.
+    pub shards: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -53,6 +62,7 @@ struct Transaction<C> {
     missing: usize,
     refused: bool,
     changed: bool,
+    block: Option<Box<Block>>,
     /// Loans gathered for the step.
     loans: Vec<Loan>,
     /// Replies of the parts of a split step.
@@ -104,7 +114,7 @@ impl<C: Copy> Coordinator<C> {
     ) -> Option<Finished<C>> {
         let replies = vec![None; calls.len()];
         if plan.locks.is_empty() {
-            return Some(Finished { order, changed: false, calls, replies });
+            return Some(Finished { order, changed: false, calls, replies, block: None, shards: Vec::new() });
         }
         let mut tx = Transaction {
             order,
@@ -115,6 +125,7 @@ impl<C: Copy> Coordinator<C> {
             missing: 0,
             refused: false,
             changed: false,
+            block: None,
             loans: Vec::new(),
             parts: Vec::new(),
             asked: 0,
@@ -154,10 +165,18 @@ impl<C: Copy> Coordinator<C> {
             return None;
         }
         let mut tx = self.open.remove(&txid).expect("found above");
+        if tx.block.is_some() && tx.order.wait.is_none() {
+            // The waiters come before the locks go, so that no push slips between.
+            tx.order.wait = Some(txid);
+            let waits = tx.plan.keys.iter().map(|(shard, keys)| (*shard, Request::Await { wait: txid, keys: keys.clone() }));
+            out.extend(waits);
+        }
         if !tx.alone {
             tx.let_go(txid, self.shards, out);
         }
-        Some(Finished { order: tx.order, changed: tx.changed, calls: tx.calls, replies: tx.replies })
+        let shards = tx.plan.locks.keys().copied().collect();
+        let Transaction { order, changed, calls, replies, block, .. } = tx;
+        Some(Finished { order, changed, calls, replies, block, shards })
     }
 }
 
@@ -197,7 +216,13 @@ impl<C: Copy> Transaction<C> {
     }
 
     fn order_of(&self, calls: Vec<OwnedCall>) -> Calls {
-        Calls { calls, resp: self.order.resp, no_touch: self.order.no_touch, client: self.order.client_id }
+        Calls {
+            calls,
+            resp: self.order.resp,
+            no_touch: self.order.no_touch,
+            client: self.order.client_id,
+            may_block: self.order.may_block,
+        }
     }
 
     fn take(&mut self, from: usize, answer: Answer) {
@@ -212,8 +237,9 @@ impl<C: Copy> Transaction<C> {
                 }
             }
             Answer::Lent { loans, .. } => self.loans.extend(loans),
-            Answer::Ran { replies, loans, .. } => {
+            Answer::Ran { replies, loans, block, .. } => {
                 self.loans = loans;
+                self.block = block;
                 let at = self.step.expect("calls run in steps");
                 match &self.plan.steps[at].how {
                     How::Split { parts, .. } => {

@@ -4,6 +4,7 @@
 //! A core with waiting clients sleeps until the first of their deadlines ([`Center::next_deadline_ms`]).
 
 use super::Center;
+use super::keywait::Cancel;
 use crate::runtime::ConnId;
 
 /// What a client hears that CLIENT UNBLOCK ended with ERROR (Valkey's).
@@ -29,7 +30,8 @@ impl Center {
 
     /// The first deadline of waiting clients.
     pub fn next_deadline_ms(&self) -> Option<i64> {
-        self.blocked.iter().filter_map(|blocked| blocked.deadline_ms).min()
+        let replicas = self.blocked.iter().filter_map(|blocked| blocked.deadline_ms);
+        replicas.chain(self.waiters.next_deadline_ms()).min()
     }
 
     /// Answers those whose time is over.
@@ -43,8 +45,14 @@ impl Center {
 
     /// CLIENT UNBLOCK: true if that client waited here.
     pub fn unblock(&mut self, client: u64, error: bool) -> bool {
-        let conn = self.clients.iter().find(|(_, c)| c.session.id == client).map(|(conn, _)| conn);
-        let Some(at) = self.blocked.iter().position(|blocked| Some(blocked.conn) == conn) else { return false };
+        let found = self.clients.iter().find(|(_, c)| c.session.id == client);
+        let Some((conn, waits_for_keys)) = found.map(|(conn, c)| (conn, Center::waits_for_keys(c))) else { return false };
+        let Some(at) = self.blocked.iter().position(|blocked| blocked.conn == conn) else {
+            if waits_for_keys {
+                self.cancel_client(conn, if error { Cancel::Error } else { Cancel::Timeout });
+            }
+            return waits_for_keys;
+        };
         let blocked = self.blocked.swap_remove(at);
         let reply = if error { UNBLOCKED } else { &blocked.reply };
         if error {
@@ -70,6 +78,7 @@ impl Center {
     /// How many wait, and how many of them with a deadline.
     pub fn blocked_counts(&self) -> (u64, u64) {
         let timed = self.blocked.iter().filter(|blocked| blocked.deadline_ms.is_some()).count();
-        (self.blocked.len() as u64, timed as u64)
+        let (keys, keys_timed) = self.waiters.counts();
+        (self.blocked.len() as u64 + keys, timed as u64 + keys_timed)
     }
 }

@@ -23,6 +23,8 @@ pub struct How {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// It may wait for its keys.
+    pub may_block: bool,
 }
 
 impl Center {
@@ -36,7 +38,18 @@ impl Center {
         let start = out.len();
         let begin = clock::ticks();
         let call = Call { row, argv, db: how.db, resp: how.resp, no_touch: how.no_touch };
+        if how.may_block && entry.is(flag::BLOCKING) {
+            self.shard.set_may_block(true);
+        }
         let outcome = self.shard.execute(&call, self.now_ms, out);
+        if outcome == Outcome::Blocked {
+            // It is counted when it has its answer.
+            self.shard.set_may_block(false);
+            return outcome;
+        }
+        if how.may_block && entry.is(flag::BLOCKING) {
+            self.shard.set_may_block(false);
+        }
         let ticks = clock::ticks().wrapping_sub(begin);
         self.count(entry, ticks, outcome == Outcome::Failed, &out[start..]);
         self.note_slow(entry, argv, ticks, out.len() - start);

@@ -1,5 +1,6 @@
 //! The table of a core's connections: coming, going, and what they may cost.
 
+use super::keywait::Cancel;
 use super::{Action, Center};
 use crate::connection::session::Session;
 use crate::connection::{Connection, Ending};
@@ -122,6 +123,9 @@ impl Center {
     pub fn farewell(&mut self, conn: ConnId, mut connection: Box<Connection>) {
         self.forget_blocked(conn);
         self.unwatch_all(&mut connection.session);
+        if Center::waits_for_keys(&connection) {
+            self.cancel_client(conn, Cancel::Gone);
+        }
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
         self.actions.push(Action::Close(conn));
     }

@@ -17,5 +17,8 @@ impl Center {
             effects.clear();
         }
         effects.wants = shards::effects::Wants::default();
+        if self.shard.keyspace.blocked.has_ready() {
+            self.serve_ready();
+        }
     }
 }

@@ -62,6 +62,11 @@ pub enum Message {
     },
     /// Accept TCP connections from these sockets, and from the former ones no more.
     Listen(Vec<OwnedFd>),
+    /// A shard has something for a call that waits on several.
+    Offer {
+        /// The call's number.
+        wait: u64,
+    },
     /// Ends the core's loop.
     Stop,
 }

@@ -16,7 +16,8 @@
 //! | `multi.rs`, `assembly.rs` | MULTI, EXEC, and putting EXEC's reply together |
 //! | `query.rs`, `gather.rs` | asking all cores |
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
-//! | `block.rs` | clients that wait |
+//! | `block.rs` | clients that wait for replicas (WAIT) |
+//! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
 //! | `message.rs` | what cores say to each other |
@@ -28,6 +29,7 @@ pub mod call;
 pub mod clients;
 pub mod commit;
 pub mod gather;
+pub mod keywait;
 pub mod memory;
 pub mod message;
 pub mod multi;
@@ -47,6 +49,7 @@ use crate::mesh::Endpoint;
 use crate::runtime::ConnId;
 use crate::stats::Stats;
 use crate::stats::slowlog::{CallLog, SlowCall};
+use keywait::Waiters;
 use clients::Clients;
 use message::Message;
 use owner::Waiting;
@@ -67,6 +70,8 @@ pub struct Client {
     pub ticket: u64,
     /// It is an EXEC, whose replies are an array.
     pub exec: bool,
+    /// It has waited already.
+    pub waits: bool,
 }
 
 /// What a core wants of its sockets; carried out at the end of the turn.
@@ -136,6 +141,8 @@ pub struct Center {
     next_gather: u64,
     waiting: HashMap<TxId, Waiting>,
     blocked: Vec<block::Blocked>,
+    /// Clients that wait for keys.
+    pub waiters: Waiters,
     /// Batches of this turn, by core.
     calls_out: Vec<Vec<u8>>,
     replies_out: Vec<Vec<u8>>,
@@ -188,6 +195,7 @@ impl Center {
             next_gather: 0,
             waiting: HashMap::new(),
             blocked: Vec::new(),
+            waiters: Waiters::default(),
             calls_out: vec![Vec::new(); cores],
             replies_out: vec![Vec::new(); cores],
             spare: Vec::new(),

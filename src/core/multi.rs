@@ -69,7 +69,8 @@ impl Center {
         let (client_id, resp, no_touch) = (session.id, session.resp, session.no_touch);
         let ticket = connection.replies.reserve(session.wants_reply());
         connection.stall = Some(Stall::Working(ticket));
-        let order = Order { client: Client { conn, ticket, exec }, client_id, resp, no_touch };
+        let client = Client { conn, ticket, exec, waits: false };
+        let order = Order { client, client_id, resp, no_touch, may_block: !exec, wait: None };
         let mut out = Outbox::new();
         self.stats.transactions += 1;
         let txid = self.shared.txid();
@@ -81,7 +82,7 @@ impl Center {
         }
     }
 
-    fn send_out(&mut self, out: Outbox) {
+    pub(super) fn send_out(&mut self, out: Outbox) {
         for (core, request) in out {
             self.request(core, request);
         }
@@ -100,7 +101,13 @@ impl Center {
 
     /// A transaction has ended: its reply is put together.
     pub(super) fn on_finished(&mut self, mut finished: Finished<Client>) {
-        let Client { conn, ticket, exec } = finished.order.client;
+        let Client { conn, ticket, exec, .. } = finished.order.client;
+        if let Some(block) = finished.block.take() {
+            return self.wait_spread(finished, *block);
+        }
+        if let Some(wait) = finished.order.wait {
+            self.served_spread(wait);
+        }
         let Some(mut connection) = self.clients.take(conn) else { return };
         if exec {
             self.unwatch_all(&mut connection.session);
@@ -160,6 +167,10 @@ impl Center {
             Reply::new(&mut assembly.out, resp).error(error.text());
         }
         self.count(call.entry, ticks, flow.is_err(), &assembly.out[start..]);
+        self.note_slow(call.entry, call.argv(), ticks, assembly.out.len() - start);
+        if let Some(slow) = self.slow.take() {
+            self.log_slow(slow, Some(&connection.session));
+        }
         match flow {
             Ok(Flow::Close) => {
                 Center::end_after_replies(connection);

@@ -12,7 +12,9 @@ use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route;
 use crate::runtime::ConnId;
 use shards::args::Args;
+use shards::exec::Block;
 use shards::keyspace::guests::Loan;
+use shards::shard::Outcome;
 use shards::txn::locks::{self, TxId};
 
 /// Somebody who waits for locks of this shard.
@@ -85,7 +87,7 @@ impl Center {
 
     #[inline]
     fn run_call_for(&mut self, from: usize, header: message::CallHeader, argv: Args<'_>) {
-        let how = How { db: header.db, resp: header.resp, no_touch: header.no_touch };
+        let how = How { db: header.db, resp: header.resp, no_touch: header.no_touch, may_block: true };
         let locked = !self.shard.locks.is_empty();
         if locked && !self.shard.locks.admits(&route::lock_set(header.entry, argv, how.db)) {
             let call = OwnedCall::new(header.entry, how.db, argv);
@@ -105,7 +107,13 @@ impl Center {
         ticket: u64,
     ) {
         let mut batch = std::mem::take(&mut self.replies_out[to]);
-        message::push_reply(&mut batch, conn, ticket, |out| self.call(entry, argv, how, out));
+        let start = batch.len();
+        let outcome = message::push_reply(&mut batch, conn, ticket, |out| self.call(entry, argv, how, out));
+        if outcome == Outcome::Blocked {
+            batch.truncate(start);
+            let block = *self.shard.take_block().expect("a blocked call says what it waits for");
+            self.wait_here(block, OwnedCall::new(entry, how.db, argv), how, to, conn, ticket);
+        }
         if to == self.id {
             // A call of this core's own client that had to wait: its reply goes the way of all others.
             self.loopback.push_back(Message::Replies(batch));
@@ -146,8 +154,8 @@ impl Center {
                 }
             },
             Request::Run { txid, calls, loans } => {
-                let (replies, loans) = self.run_transaction_calls(&calls, loans);
-                self.answer(from, Answer::Ran { txid, replies, loans });
+                let (replies, loans, block) = self.run_transaction_calls(&calls, loans);
+                self.answer(from, Answer::Ran { txid, replies, loans, block });
             }
             Request::Lend { txid, keys } => {
                 let loans = self.lend(&keys);
@@ -158,6 +166,8 @@ impl Center {
                 self.commit();
             }
             Request::Conclude { txid } => self.conclude(txid),
+            Request::Await { wait, keys } => self.wait_for_elsewhere(from, wait, keys),
+            Request::EndOffer { wait, served } => self.end_offer(from, wait, served),
         }
     }
 
@@ -181,13 +191,14 @@ impl Center {
                 line.extend(next);
             }
         }
+        self.serve_ready();
     }
 
     fn begin_work(&mut self, txid: TxId, core: usize, watched: &[Watched], work: Work) {
         let unchanged = watched.iter().all(|w| self.watch_unchanged(w));
         let (mut replies, mut loans) = (Vec::new(), Vec::new());
         match work {
-            Work::Run(calls) if unchanged => (replies, _) = self.run_transaction_calls(&calls, Vec::new()),
+            Work::Run(calls) if unchanged => (replies, ..) = self.run_transaction_calls(&calls, Vec::new()),
             Work::Lend(keys) => loans = self.lend(&keys),
             _ => {}
         }
@@ -208,6 +219,7 @@ impl Center {
         for txid in next {
             self.granted(txid);
         }
+        self.serve_ready();
     }
 
     fn lend(&mut self, keys: &[(u32, Box<[u8]>)]) -> Vec<Loan> {
@@ -217,16 +229,19 @@ impl Center {
     }
 
     /// Runs calls back to back, with keys of other shards if there are some.
-    fn run_transaction_calls(&mut self, calls: &Calls, loans: Vec<Loan>) -> (Vec<Vec<u8>>, Vec<Loan>) {
+    fn run_transaction_calls(&mut self, calls: &Calls, loans: Vec<Loan>) -> (Vec<Vec<u8>>, Vec<Loan>, Option<Box<Block>>) {
+        let mut block = None;
         let guests = !loans.is_empty();
         if guests {
             self.shard.welcome(loans);
         }
         let mut replies = Vec::with_capacity(calls.calls.len());
         for call in &calls.calls {
-            let how = How { db: call.db, resp: calls.resp, no_touch: calls.no_touch };
+            let how = How { db: call.db, resp: calls.resp, no_touch: calls.no_touch, may_block: calls.may_block };
             let mut out = Vec::new();
-            self.call(call.entry, call.argv(), how, &mut out);
+            if self.call(call.entry, call.argv(), how, &mut out) == Outcome::Blocked {
+                block = self.shard.take_block();
+            }
             if !guests {
                 self.commit();
             }
@@ -237,6 +252,6 @@ impl Center {
         }
         let loans = if guests { self.shard.farewell() } else { Vec::new() };
         self.commit();
-        (replies, loans)
+        (replies, loans, block)
     }
 }

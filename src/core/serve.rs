@@ -27,6 +27,7 @@ use shards::commands::generic::scan::shard_of_cursor;
 use shards::command::{Spread, flag};
 use shards::error::CommandError;
 use shards::reply::Reply;
+use shards::shard::Outcome;
 
 /// Requests looked at together: perf.md found 16 better than 64 for writes (whole leaves of 64 overflow the L1 cache).
 pub const BATCH: usize = 16;
@@ -346,13 +347,18 @@ impl Center {
         let session = &connection.session;
         match owner {
             Some(owner) if owner == self.id => {
-                let how = How { db: session.db, resp: session.resp, no_touch: session.no_touch };
+                let how = How { db: session.db, resp: session.resp, no_touch: session.no_touch, may_block: true };
                 if !self.shard.locks.is_empty() && !self.shard.locks.admits(&route::lock_set(entry, argv, how.db)) {
                     let ticket = connection.replies.reserve(connection.session.wants_reply());
                     self.park(OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
-                    return After::Next;
+                    return stall_if_blocking(connection, entry, ticket);
                 }
-                self.run_here(connection, entry, argv, how);
+                if self.run_here(connection, entry, argv, how) == Outcome::Blocked {
+                    let ticket = connection.replies.reserve(connection.session.wants_reply());
+                    let block = *self.shard.take_block().expect("a blocked call says what it waits for");
+                    self.wait_here(block, OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
+                    return stall_if_blocking(connection, entry, ticket);
+                }
                 After::Next
             }
             Some(owner) => {
@@ -361,7 +367,7 @@ impl Center {
                 let header = CallHeader { entry, db, resp, no_touch, conn, ticket };
                 message::push_call(&mut self.calls_out[owner], &header, argv);
                 self.stats.hops += 1;
-                After::Next
+                stall_if_blocking(connection, entry, ticket)
             }
             None => {
                 let call = OwnedCall::new(entry, session.db, argv);
@@ -373,19 +379,21 @@ impl Center {
     }
 
     #[inline]
-    fn run_here(&mut self, connection: &mut Connection, entry: &'static Entry, argv: Args<'_>, how: How) {
-        if connection.session.wants_reply() {
-            connection.replies.write(|out| self.call(entry, argv, how, out));
+    fn run_here(&mut self, connection: &mut Connection, entry: &'static Entry, argv: Args<'_>, how: How) -> Outcome {
+        let outcome = if connection.session.wants_reply() {
+            connection.replies.write(|out| self.call(entry, argv, how, out))
         } else {
             let mut scratch = std::mem::take(&mut self.scratch);
-            self.call(entry, argv, how, &mut scratch);
+            let outcome = self.call(entry, argv, how, &mut scratch);
             scratch.clear();
             self.scratch = scratch;
-        }
+            outcome
+        };
         self.commit();
         if let Some(slow) = self.slow.take() {
             self.log_slow(slow, Some(&connection.session));
         }
+        outcome
     }
 
     /// The one shard a call must visit; `None` if several.
@@ -505,6 +513,16 @@ impl Center {
         };
         !writes_only || entry.is(flag::WRITE | flag::MAY_REPLICATE) || writes_in_exec()
     }
+}
+
+/// A command that may wait for its keys holds back what follows it until it is answered.
+#[inline]
+fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) -> After {
+    if !entry.is(flag::BLOCKING) {
+        return After::Next;
+    }
+    connection.stall = Some(Stall::Working(ticket));
+    After::Stop
 }
 
 /// Room made ahead for a big argument; the rest grows as it comes, so that announcing a gigabyte costs nothing.

@@ -12,7 +12,7 @@
 
 use super::message::{self, Message};
 use super::{Action, Center};
-use crate::connection::Ending;
+use crate::connection::{Ending, Stall};
 use crate::runtime::{Chunk, CloseReason, ConnId, Event, Io};
 use crate::stats::clock;
 use std::os::fd::OwnedFd;
@@ -202,6 +202,7 @@ impl<I: Io> Core<I> {
         self.events = events;
         worked |= self.take_messages();
         self.center.end_waits_due();
+        self.center.end_overdue_waits();
         self.center.go_on();
         self.tick();
         self.go_on_at_once = self.center.evict_between_turns();
@@ -445,6 +446,7 @@ impl Center {
                 self.clients.put(conn, connection);
             }
             Message::Listen(sockets) => self.actions.push(Action::Listen(sockets)),
+            Message::Offer { wait } => self.on_offer(wait),
             Message::Stop => self.stopping = true,
         }
     }
@@ -457,6 +459,10 @@ impl Center {
             // A client that is gone wants no reply.
             let Some(connection) = self.clients.get_mut(conn) else { continue };
             connection.replies.fill(ticket, bytes);
+            if connection.stall == Some(Stall::Working(ticket)) {
+                connection.stall = None;
+                self.ready.push(conn);
+            }
             if !connection.dirty {
                 connection.dirty = true;
                 self.dirty.push(conn);

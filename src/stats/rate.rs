@@ -102,6 +102,6 @@ mod tests {
         (0..100).for_each(|i| history.add(at(i * 100, i as u64 * 50)));
         let rate = history.rates(at(1_009_900, 4_950)).calls;
         assert_eq!(rate, 0.0);
-        assert!(history.rates(at(1_009_900, 4_951)).calls < 0.001);
+        assert!(history.rates(at(1_009_900, 4_951)).calls < 0.002);
     }
 }

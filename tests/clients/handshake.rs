@@ -163,3 +163,19 @@ fn a_connection_that_is_not_authenticated_may_send_little() {
     assert_eq!(c.read(), "-ERR Protocol error: unauthenticated bulk length\r\n");
     c.expect_end();
 }
+
+#[test]
+fn passwords_stay_out_of_the_slow_log() {
+    on_one_and_four_shards(&["--slowlog-log-slower-than", "0"], |server| {
+        let mut c = Client::to(server.addr());
+        c.expect("AUTH default sekret", "+OK");
+        assert!(c.ask("HELLO 2 AUTH default sekret SETNAME x").starts_with('*'));
+        c.expect("CONFIG SET requirepass sekret", "+OK");
+        c.expect("MULTI", "+OK");
+        c.expect("AUTH sekret", "+QUEUED");
+        c.expect("EXEC", "*1\r\n+OK");
+        let log = c.ask("SLOWLOG GET -1");
+        assert!(!log.contains("sekret"), "{log}");
+        assert_eq!(log.matches("(redacted)").count(), 2 + 2 + 1 + 1, "{log}");
+    });
+}

@@ -283,6 +283,7 @@ impl<'k> EntryMut<'k> {
         let object = self.table_mut().remove(pos);
         self.ks.discard(object);
         self.ks.watch.changed(self.db, self.key);
+        self.ks.blocked.changed(self.db, self.key);
         self.ks.effects.evicted += 1;
         self.ks.effects.event(Event::EVICTED, self.db, self.key);
         self.ks.effects.op(self.db, &[b"UNLINK", self.key]);
@@ -301,6 +302,7 @@ impl<'k> EntryMut<'k> {
         self.before_change();
         let taken = Taken::out_of(self.table_mut(), pos);
         self.ks.watch.changed(self.db, self.key);
+        self.ks.blocked.changed(self.db, self.key);
         Some(taken)
     }
 
@@ -321,6 +323,7 @@ impl<'k> EntryMut<'k> {
             TakenValue::Object(o) => table.insert(hash, key, NewValue::Object(o), type_tag, expire, lru),
         });
         self.ks.watch.changed(self.db, self.key);
+        self.ks.blocked.changed(self.db, self.key);
     }
 
     /// Puts a value taken elsewhere, expiry and LRU field included, replacing what is there.
@@ -369,6 +372,7 @@ impl<'k> EntryMut<'k> {
     #[inline]
     fn changed(&mut self, event: Event) {
         self.ks.watch.changed(self.db, self.key);
+        self.ks.blocked.changed(self.db, self.key);
         self.ks.effects.changed(event, self.db, self.key);
     }
 }

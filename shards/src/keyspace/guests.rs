@@ -115,6 +115,7 @@ impl Keyspace {
             table.settle();
             if !loan.events.is_empty() {
                 self.watch.changed(loan.db, &loan.key);
+                self.blocked.changed(loan.db, &loan.key);
             }
         }
     }

@@ -11,6 +11,7 @@
 //! `transfer` values going from key to key.
 
 pub mod access;
+pub mod blocked;
 pub mod entry;
 pub mod evict;
 pub mod expire;

@@ -6,6 +6,7 @@
 //! Invariant: `now_ms` stands still during a call, so a key does not expire in the middle of a command.
 
 use super::access::AccessPolicy;
+use super::blocked::Blocked;
 use super::entry::EntryMut;
 use super::guests::Guests;
 use super::table::{Pos, Table, Value};
@@ -42,6 +43,8 @@ pub struct Keyspace {
     pub effects: Effects,
     /// Watched keys.
     pub watch: Watch,
+    /// Keys that somebody waits for.
+    pub blocked: Blocked,
     /// How keys remember their use.
     pub access: AccessPolicy,
     /// Hits and misses.
@@ -78,6 +81,7 @@ impl Keyspace {
             guests: None,
             effects: Effects::default(),
             watch: Watch::default(),
+            blocked: Blocked::default(),
             access: AccessPolicy::default(),
             stats: LookupStats::default(),
             keep_expired: false,
@@ -244,6 +248,7 @@ impl Keyspace {
         let object = table.remove(pos);
         self.discard(object);
         self.watch.expired(db, key);
+        self.blocked.changed(db, key);
         self.effects.expired += 1;
         self.effects.event(Event::EXPIRED, db, key);
         self.effects.op(db, &[b"UNLINK", key]);
@@ -265,6 +270,7 @@ impl Keyspace {
         let now_ms = self.now_ms;
         let table = std::mem::replace(&mut self.dbs[db as usize], Table::new(self.seed));
         self.watch.changed_where(|d, key| d == db && is_live(&table, key, now_ms));
+        self.blocked.changed_databases(&[db]);
         let keys = table.len() as u64;
         self.effects.count_dirty(keys);
         self.effects.flushed = true;
@@ -279,6 +285,7 @@ impl Keyspace {
         assert!(self.guests.is_none(), "a swap runs on all shards, never beside guests");
         let now_ms = self.now_ms;
         let (one, two) = (&self.dbs[a as usize], &self.dbs[b as usize]);
+        self.blocked.changed_databases(&[a, b]);
         self.watch.changed_where(|d, key| {
             (d == a || d == b) && (is_live(one, key, now_ms) || is_live(two, key, now_ms))
         });
@@ -417,6 +424,7 @@ impl Keyspace {
 
     /// Checks every table and the guests; for tests and simulation.
     pub fn check_invariants(&self) {
+        self.blocked.check_invariants();
         for table in &self.dbs {
             table.check_invariants();
             table.for_each(&mut |pos| {

@@ -1,3 +1,5 @@
+//! Lists against a plain vector, every byte of a listpack changed, and what was found wrong once.
+
 use super::*;
 use crate::stdx::prng::Prng;
 

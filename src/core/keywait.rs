@@ -1,0 +1,418 @@
+//! Clients that wait for keys: BLPOP, BLMOVE, BZMPOP, XREAD BLOCK and their like.
+//!
+//! A blocking command that finds nothing leaves a *waiter* with the shard that owns its keys, in the line of each key, in
+//! order of arrival. A change makes a key ready ([`shards::keyspace::blocked`]); when the call or the whole transaction that
+//! changed it has ended, its waiters are tried one after the other: the waiting call is simply run again. It looks at its
+//! keys in the order the client named them, so it serves itself from the first that has something, and if another was
+//! faster it goes on waiting in its old place.
+//!
+//! A call whose keys lie on several shards is a transaction that lends keys. If it finds nothing, it has a waiter put on
+//! every shard before its locks go (so no push slips between). A ready shard *offers*; the coordinator runs the transaction
+//! again. While an offer is out the key's line is held, so that those behind do not overtake.
+//!
+//! Timeout, CLIENT UNBLOCK, CLIENT KILL and a connection that closes are the same: the waiter is taken away, and what
+//! differs is the answer.
+
+use super::call::How;
+use super::message::{self, Message};
+use super::query::{Question, Report};
+use super::{Center, Client};
+use crate::connection::{Connection, Stall};
+use crate::coordinator::messages::Request;
+use crate::coordinator::plan::Plan;
+use crate::coordinator::transaction::{Finished, Order, Outbox};
+use crate::dispatch::call::OwnedCall;
+use crate::runtime::ConnId;
+use shards::command::flag;
+use shards::exec::{Block, OnTimeout};
+use shards::keyspace::blocked::DbKey;
+use shards::reply::{Reply, Resp};
+use shards::shard::{Call, Outcome};
+use shards::txn::locks::{LockSet, Mode, fingerprint};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Why a waiter is taken away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cancel {
+    /// Its time is over, or CLIENT UNBLOCK says so: it gets its answer on timeout.
+    Timeout,
+    /// CLIENT UNBLOCK ... ERROR.
+    Error,
+    /// Its client is gone.
+    Gone,
+}
+
+const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+
+/// Who waits on this shard.
+enum Waiter {
+    /// A call all of whose keys are here.
+    Call { call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64, on_timeout: OnTimeout, deadline_ms: Option<i64> },
+    /// A call over several shards; its coordinator knows it by this number.
+    Elsewhere { core: usize, wait: u64 },
+}
+
+/// A call of one of this core's clients that waits on several shards.
+struct Spread {
+    order: Order<Client>,
+    call: OwnedCall,
+    shards: Vec<usize>,
+    deadline_ms: Option<i64>,
+    on_timeout: OnTimeout,
+    /// Its transaction is under way.
+    running: bool,
+    /// An offer came meanwhile.
+    offered: bool,
+    /// It was cancelled meanwhile.
+    cancelled: Option<Cancel>,
+}
+
+/// All who wait on this core.
+#[derive(Default)]
+pub struct Waiters {
+    here: HashMap<u64, (Waiter, Vec<DbKey>)>,
+    lines: HashMap<DbKey, VecDeque<u64>>,
+    /// Keys whose line is held by an offer, and to whom.
+    held: HashMap<DbKey, u64>,
+    by_client: HashMap<(usize, ConnId), u64>,
+    elsewhere: HashMap<(usize, u64), u64>,
+    spread: HashMap<u64, Spread>,
+    deadlines: BTreeSet<(i64, bool, u64)>,
+    next: u64,
+    serving: bool,
+}
+
+impl Waiters {
+    /// The next time something is over.
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        self.deadlines.first().map(|(at, ..)| *at)
+    }
+
+    /// Clients whose calls wait on this shard alone or are coordinated here, and how many of them with a deadline.
+    pub fn counts(&self) -> (u64, u64) {
+        ((self.by_client.len() + self.spread.len()) as u64, self.deadlines.len() as u64)
+    }
+
+    fn add(&mut self, waiter: Waiter, keys: Vec<DbKey>) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        match &waiter {
+            Waiter::Call { core, conn, deadline_ms, .. } => {
+                self.by_client.insert((*core, *conn), id);
+                self.deadlines.extend(deadline_ms.map(|at| (at, false, id)));
+            }
+            Waiter::Elsewhere { core, wait } => {
+                self.elsewhere.insert((*core, *wait), id);
+            }
+        }
+        for key in &keys {
+            self.lines.entry(key.clone()).or_default().push_back(id);
+        }
+        self.here.insert(id, (waiter, keys));
+        id
+    }
+
+    fn remove(&mut self, id: u64) -> Option<(Waiter, Vec<DbKey>)> {
+        let (waiter, keys) = self.here.remove(&id)?;
+        match &waiter {
+            Waiter::Call { core, conn, deadline_ms, .. } => {
+                self.by_client.remove(&(*core, *conn));
+                deadline_ms.iter().for_each(|at| {
+                    self.deadlines.remove(&(*at, false, id));
+                });
+            }
+            Waiter::Elsewhere { core, wait } => {
+                self.elsewhere.remove(&(*core, *wait));
+            }
+        }
+        for key in &keys {
+            let line = self.lines.get_mut(key).expect("a waiter stands in the line of each of its keys");
+            line.retain(|other| *other != id);
+            if line.is_empty() {
+                self.lines.remove(key);
+            }
+        }
+        Some((waiter, keys))
+    }
+}
+
+impl Center {
+    /// Leaves a waiter for a call whose keys are all here.
+    pub(super) fn wait_here(&mut self, block: Block, call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64) {
+        let keys = distinct(block.keys.into_iter().map(|key| (how.db, key)));
+        let call = match block.retry {
+            Some(argv) => OwnedCall::of_parts(call.entry, call.db, argv.iter().map(|arg| &**arg)),
+            None => call,
+        };
+        keys.iter().for_each(|key| self.shard.keyspace.blocked.wait(key));
+        let (on_timeout, deadline_ms) = (block.on_timeout, block.deadline_ms);
+        self.waiters.add(Waiter::Call { call, how, core, conn, ticket, on_timeout, deadline_ms }, keys);
+    }
+
+    /// A coordinator leaves a waiter here for a call over several shards.
+    pub(super) fn wait_for_elsewhere(&mut self, core: usize, wait: u64, keys: Vec<DbKey>) {
+        let keys = distinct(keys.into_iter());
+        keys.iter().for_each(|key| self.shard.keyspace.blocked.wait(key));
+        self.waiters.add(Waiter::Elsewhere { core, wait }, keys);
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Waiter> {
+        let (waiter, keys) = self.waiters.remove(id)?;
+        keys.iter().for_each(|key| self.shard.keyspace.blocked.unwait(key));
+        Some(waiter)
+    }
+
+    /// A coordinator takes its waiter away (`served`), or passes an offer by.
+    pub(super) fn end_offer(&mut self, core: usize, wait: u64, served: bool) {
+        let Some(id) = self.waiters.elsewhere.get(&(core, wait)).copied() else { return };
+        let freed: Vec<DbKey> =
+            self.waiters.held.iter().filter(|(_, holder)| **holder == id).map(|(key, _)| key.clone()).collect();
+        freed.iter().for_each(|key| {
+            self.waiters.held.remove(key);
+        });
+        if served {
+            self.forget(id);
+        }
+        for key in freed {
+            self.serve_key(&key, (!served).then_some(id));
+        }
+        self.serve_ready();
+    }
+
+    /// Serves the keys that have become ready, but for those a transaction holds.
+    pub(super) fn serve_ready(&mut self) {
+        if self.waiters.serving {
+            return;
+        }
+        self.waiters.serving = true;
+        let mut put_off = Vec::new();
+        while self.shard.keyspace.blocked.has_ready() {
+            for key in self.shard.keyspace.blocked.take_ready() {
+                let mut set = LockSet::default();
+                set.add(fingerprint(key.0, &key.1), Mode::Exclusive);
+                if !self.shard.locks.is_empty() && !self.shard.locks.admits(&set) {
+                    put_off.push(key);
+                } else {
+                    self.serve_key(&key, None);
+                }
+            }
+        }
+        put_off.into_iter().for_each(|key| self.shard.keyspace.blocked.put_off(key));
+        self.waiters.serving = false;
+    }
+
+    /// Tries the waiters of a key in their order, but for `skip`.
+    fn serve_key(&mut self, key: &DbKey, skip: Option<u64>) {
+        if self.waiters.held.contains_key(key) {
+            return;
+        }
+        let line: Vec<u64> = self.waiters.lines.get(key).map_or(Vec::new(), |line| line.iter().copied().collect());
+        for id in line.into_iter().filter(|id| Some(*id) != skip) {
+            match self.waiters.here.get(&id) {
+                Some((Waiter::Elsewhere { core, wait }, _)) => {
+                    let (core, wait) = (*core, *wait);
+                    self.waiters.held.insert(key.clone(), id);
+                    self.send(core, Message::Offer { wait });
+                    return;
+                }
+                Some((Waiter::Call { .. }, _)) => self.try_waiter(id),
+                None => {}
+            }
+        }
+    }
+
+    /// Runs a waiting call again; if it has an answer, its client gets it.
+    fn try_waiter(&mut self, id: u64) {
+        let Some((Waiter::Call { call, how, .. }, _)) = self.waiters.here.get(&id) else { return };
+        let (call, how) = (call.clone(), *how);
+        let row = call.entry.engine().expect("only the engine's calls wait for keys");
+        let mut out = Vec::new();
+        self.shard.set_may_block(true);
+        let shard_call = Call { row, argv: call.argv(), db: how.db, resp: how.resp, no_touch: how.no_touch };
+        let outcome = self.shard.execute(&shard_call, self.now_ms, &mut out);
+        self.shard.set_may_block(false);
+        let still_waits = match outcome {
+            Outcome::Blocked => {
+                self.shard.take_block();
+                true
+            }
+            // A key of another type is not what it waits for. A consumer group that is gone, it must be told.
+            Outcome::Failed => call.entry.full_name != "xreadgroup",
+            Outcome::Done => false,
+        };
+        if still_waits {
+            return;
+        }
+        self.count(call.entry, 0, outcome == Outcome::Failed, &out);
+        self.commit();
+        if let Some(Waiter::Call { core, conn, ticket, .. }) = self.forget(id) {
+            self.reply_to(core, conn, ticket, &out);
+        }
+    }
+
+    /// Sends a reply to a client of any core.
+    fn reply_to(&mut self, core: usize, conn: ConnId, ticket: u64, reply: &[u8]) {
+        if core == self.id {
+            let mut batch = Vec::new();
+            message::push_reply(&mut batch, conn, ticket, |out| out.extend_from_slice(reply));
+            self.loopback.push_back(Message::Replies(batch));
+        } else {
+            message::push_reply(&mut self.replies_out[core], conn, ticket, |out| out.extend_from_slice(reply));
+        }
+    }
+
+    /// Ends the waits whose time is over.
+    pub(super) fn end_overdue_waits(&mut self) {
+        while let Some((at, spread, id)) = self.waiters.deadlines.first().copied().filter(|(at, ..)| *at <= self.now_ms) {
+            self.waiters.deadlines.remove(&(at, spread, id));
+            if spread {
+                self.cancel_spread(id, Cancel::Timeout);
+            } else {
+                self.cancel_here(id, Cancel::Timeout);
+            }
+        }
+    }
+
+    fn cancel_here(&mut self, id: u64, why: Cancel) {
+        let Some(Waiter::Call { core, conn, ticket, how, on_timeout, .. }) = self.forget(id) else { return };
+        if why != Cancel::Gone {
+            self.reply_to(core, conn, ticket, &cancel_reply(why, on_timeout, how.resp));
+        }
+    }
+
+    fn cancel_spread(&mut self, wait: u64, why: Cancel) {
+        let Some(spread) = self.waiters.spread.get_mut(&wait) else { return };
+        spread.cancelled = Some(why);
+        if !spread.running {
+            self.end_spread(wait);
+        }
+    }
+
+    /// Ends the waiting of a client of this core, wherever it waits.
+    pub fn cancel_client(&mut self, conn: ConnId, why: Cancel) {
+        let waits: Vec<u64> =
+            self.waiters.spread.iter().filter(|(_, s)| s.order.client.conn == conn).map(|(wait, _)| *wait).collect();
+        if !waits.is_empty() {
+            return waits.into_iter().for_each(|wait| self.cancel_spread(wait, why));
+        }
+        let home = self.id;
+        let tell: Question = Arc::new(move |center: &mut Center| -> Report {
+            if let Some(id) = center.waiters.by_client.get(&(home, conn)).copied() {
+                center.cancel_here(id, why);
+            }
+            Box::new(())
+        });
+        for core in 0..self.cores {
+            self.send(core, Message::Tell(tell.clone()));
+        }
+    }
+
+    /// True if this client's last command waits for keys.
+    pub fn waits_for_keys(connection: &Connection) -> bool {
+        matches!(connection.stall, Some(Stall::Working(_))) && connection.session.last.is_some_and(|e| e.is(flag::BLOCKING) && e.engine().is_some())
+    }
+
+    /// A transaction of a blocking call has ended without an answer: it waits, or goes on waiting.
+    pub(super) fn wait_spread(&mut self, finished: Finished<Client>, block: Block) {
+        let wait = finished.order.wait.expect("a call that waits has a number");
+        let call = finished.calls.into_iter().next().expect("one call waits");
+        let call = match (&block.retry, finished.order.client.waits) {
+            (Some(argv), false) => OwnedCall::of_parts(call.entry, call.db, argv.iter().map(|arg| &**arg)),
+            _ => call,
+        };
+        if !finished.order.client.waits {
+            let mut order = finished.order;
+            order.client.waits = true;
+            self.waiters.deadlines.extend(block.deadline_ms.map(|at| (at, true, wait)));
+            let spread = Spread {
+                order,
+                call,
+                shards: finished.shards,
+                deadline_ms: block.deadline_ms,
+                on_timeout: block.on_timeout,
+                running: false,
+                offered: false,
+                cancelled: None,
+            };
+            self.waiters.spread.insert(wait, spread);
+            if self.clients.get_mut(finished.order.client.conn).is_none() {
+                self.cancel_spread(wait, Cancel::Gone);
+            }
+            return;
+        }
+        let Some(spread) = self.waiters.spread.get_mut(&wait) else { return };
+        spread.running = false;
+        for core in spread.shards.clone() {
+            self.request(core, Request::EndOffer { wait, served: false });
+        }
+        let spread = &self.waiters.spread[&wait];
+        if spread.cancelled.is_some() {
+            self.end_spread(wait);
+        } else if spread.offered {
+            self.on_offer(wait);
+        }
+    }
+
+    /// A shard has something for a call that waits on several.
+    pub(super) fn on_offer(&mut self, wait: u64) {
+        let place = self.place();
+        let Some(spread) = self.waiters.spread.get_mut(&wait) else { return };
+        if std::mem::replace(&mut spread.running, true) {
+            spread.offered = true;
+            return;
+        }
+        spread.offered = false;
+        let (order, call) = (spread.order, spread.call.clone());
+        let plan = Plan::one(&call, place);
+        let mut out = Outbox::new();
+        let txid = self.shared.txid();
+        let finished = self.coordinator.begin(txid, order, vec![call], plan, &mut out);
+        assert!(finished.is_none(), "a call with keys locks something");
+        self.send_out(out);
+    }
+
+    /// A call that waited on several shards has its answer: the waiters go.
+    pub(super) fn served_spread(&mut self, wait: u64) {
+        if let Some(spread) = self.waiters.spread.remove(&wait) {
+            spread.deadline_ms.iter().for_each(|at| {
+                self.waiters.deadlines.remove(&(*at, true, wait));
+            });
+            for core in spread.shards {
+                self.request(core, Request::EndOffer { wait, served: true });
+            }
+        }
+    }
+
+    fn end_spread(&mut self, wait: u64) {
+        let Some(spread) = self.waiters.spread.get(&wait) else { return };
+        let Client { conn, ticket, .. } = spread.order.client;
+        let why = spread.cancelled.unwrap_or(Cancel::Timeout);
+        let reply = cancel_reply(why, spread.on_timeout, spread.order.resp);
+        self.served_spread(wait);
+        if why != Cancel::Gone {
+            self.reply_to(self.id, conn, ticket, &reply);
+        }
+    }
+}
+
+fn distinct(keys: impl Iterator<Item = DbKey>) -> Vec<DbKey> {
+    let mut list: Vec<DbKey> = Vec::new();
+    for key in keys {
+        if !list.contains(&key) {
+            list.push(key);
+        }
+    }
+    list
+}
+
+fn cancel_reply(why: Cancel, on_timeout: OnTimeout, resp: Resp) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut reply = Reply::new(&mut out, resp);
+    match (why, on_timeout) {
+        (Cancel::Error, _) => reply.error(UNBLOCKED),
+        (_, OnTimeout::Null) => reply.null(),
+        (_, OnTimeout::NullArray) => reply.null_array(),
+    }
+    out
+}
