@@ -152,6 +152,30 @@ pub struct CpuTime {
     pub system_us: u64,
 }
 
+/// Warns of what in the system or the configuration will surprise somebody later.
+pub fn warn_of_surroundings(config: &Config) {
+    let setting = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    if setting("/proc/sys/vm/overcommit_memory").trim() == "2" {
+        tracing::warn!(
+            "WARNING Memory overcommit is strict (vm.overcommit_memory = 2): tables reserve more address space than they \
+             use, and may be refused it although there is memory. To fix this, set vm.overcommit_memory = 1 or 0."
+        );
+    }
+    let huge_pages = setting("/sys/kernel/mm/transparent_hugepage/enabled");
+    if huge_pages.contains("[always]") && !config.process.disable_thp {
+        tracing::warn!(
+            "WARNING Transparent huge pages are enabled for all memory and disable-thp is no: this costs memory and, now \
+             and then, time. To fix this, set disable-thp yes."
+        );
+    }
+    if !config.snapshot.save.0.is_empty() {
+        tracing::warn!(
+            "WARNING Save points are configured but this version cannot save to disk: keys live in memory only and are \
+             gone when the server stops. To hide this warning, set save \"\"."
+        );
+    }
+}
+
 /// Processor time of the calling thread.
 pub fn thread_cpu_time() -> CpuTime {
     sys::cpu_time(libc::RUSAGE_THREAD)

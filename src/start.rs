@@ -93,6 +93,7 @@ impl Server {
         for notice in notices {
             tracing::info!("{notice}");
         }
+        process::warn_of_surroundings(&config);
         let allowed = threads::allowed_cpus();
         let shards = usize::try_from(config.ringkey.shards).unwrap_or(0);
         let shards = if shards == 0 { allowed.len() } else { shards };
@@ -134,6 +135,7 @@ impl Server {
             self.announce();
             supervisor.ready();
             let signal = signals::wait();
+            std::thread::spawn(exit_if_insisted);
             if let Some(name) = signal {
                 tracing::warn!("Received {name} scheduling shutdown...");
             }
@@ -167,6 +169,13 @@ impl Server {
             tracing::info!("Ready to accept connections unix");
         }
     }
+}
+
+/// Whoever interrupts a server that is already stopping wants it gone.
+fn exit_if_insisted() {
+    while signals::wait() != Some("SIGINT") {}
+    tracing::warn!("You insist... exiting now.");
+    std::process::exit(1);
 }
 
 /// All a core's thread needs to begin.
