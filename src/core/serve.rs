@@ -23,6 +23,7 @@ use crate::protocol::{Limits, Step};
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::args::{Args, Span};
+use shards::keyspace::slots::key_owner;
 use shards::commands::generic::scan::shard_of_cursor;
 use shards::command::{Spread, flag};
 use shards::error::CommandError;
@@ -39,6 +40,8 @@ struct Parsed {
     count: usize,
     end: usize,
     entry: Option<&'static Entry>,
+    /// The owner of its only key, if the row says outright which that is.
+    owner: Option<usize>,
     hash: u64,
 }
 
@@ -141,7 +144,7 @@ impl Center {
             let mut all = true;
             for parsed in &batch.requests {
                 let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
-                let after = self.run_request(conn, connection, argv, parsed.entry);
+                let after = self.run_request(conn, connection, argv, parsed.entry, parsed.owner);
                 if !matches!(after, After::Held) {
                     if let Some(entry) = parsed.entry {
                         self.note_request(entry, argv, parsed.end - at, &connection.session);
@@ -169,7 +172,7 @@ impl Center {
                     let parser = std::mem::take(&mut connection.parser);
                     let argv = parser.inline();
                     let entry = table().resolve(argv).ok();
-                    if !matches!(self.run_request(conn, connection, argv, entry), After::Held) {
+                    if !matches!(self.run_request(conn, connection, argv, entry, None), After::Held) {
                         at += end;
                     }
                     connection.parser = parser;
@@ -218,14 +221,16 @@ impl Center {
             let count = batch.spans.len() - first;
             let argv = Args::new(input, &batch.spans[first..]);
             let entry = table().resolve(argv).ok();
-            let mut hash = 0;
+            let (mut hash, mut owner) = (0, None);
             if let Some(key_at) = entry.and_then(|e| e.single_key).map(usize::from).filter(|k| *k < count) {
                 let key = argv.get(key_at);
-                if self.cores == 1 || self.shard.keyspace.owns(key) {
+                let home = key_owner(key, self.cores);
+                owner = Some(home);
+                if home == self.id {
                     hash = self.shard.keyspace.prefetch_bucket(connection.session.db, key);
                 }
             }
-            batch.requests.push(Parsed { first, count, end: at, entry, hash });
+            batch.requests.push(Parsed { first, count, end: at, entry, owner, hash });
             if batch.requests.len() == most {
                 return step;
             }
@@ -239,6 +244,7 @@ impl Center {
         connection: &mut Connection,
         argv: Args<'_>,
         entry: Option<&'static Entry>,
+        owner: Option<usize>,
     ) -> After {
         if crate::protocol::is_cross_protocol(argv.get(0)) {
             tracing::warn!("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Ringkey. Connection from {} aborted.", connection.session.peer);
@@ -246,7 +252,7 @@ impl Center {
             return After::Stop;
         }
         let mode = connection.session.reply_mode;
-        let after = self.run_admitted(conn, connection, argv, entry);
+        let after = self.run_admitted(conn, connection, argv, entry, owner);
         if matches!(after, After::Held) {
             return after;
         }
@@ -268,6 +274,7 @@ impl Center {
         connection: &mut Connection,
         argv: Args<'_>,
         entry: Option<&'static Entry>,
+        owner: Option<usize>,
     ) -> After {
         let session = &mut connection.session;
         session.last = entry;
@@ -295,7 +302,7 @@ impl Center {
         }
         session.commands += 1;
         match entry.target {
-            Target::Engine(_) => self.run_engine(conn, connection, entry, argv),
+            Target::Engine(_) => self.run_engine(conn, connection, entry, argv, owner),
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),
         }
     }
@@ -332,9 +339,12 @@ impl Center {
         connection: &mut Connection,
         entry: &'static Entry,
         argv: Args<'_>,
+        owner: Option<usize>,
     ) -> After {
         let owner = if self.cores == 1 {
             Some(0)
+        } else if owner.is_some() {
+            owner
         } else {
             match self.owner(entry, argv) {
                 Ok(owner) => owner,
