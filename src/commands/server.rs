@@ -1,7 +1,7 @@
 //! TIME, ROLE, LOLWUT: small questions about the server itself.
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
-use crate::identity::{RINGKEY_VERSION, VALKEY_VERSION};
+use crate::identity::{REDIS_VERSION, RINGKEY_VERSION, VALKEY_VERSION};
 use crate::stats::clock;
 use shards::command::{Arg, ArgKind, Group, category, flag};
 use shards::error::{CommandError, NOT_AN_INTEGER};
@@ -77,7 +77,9 @@ fn lolwut(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     }
     let mut text = drawing(x.center.cores as i32);
     text.push_str(&format!("\nOne ring, {} of {} cores busy with you.", 1, x.center.cores));
-    text.push_str(&format!("\nRingkey ver. {RINGKEY_VERSION}, as Valkey ver. {VALKEY_VERSION}\n"));
+    let older = x.center.config.general.extended_redis_compatibility;
+    let (like, version) = if older { ("Redis", REDIS_VERSION) } else { ("Valkey", VALKEY_VERSION) };
+    text.push_str(&format!("\nRingkey ver. {RINGKEY_VERSION}, as {like} ver. {version}\n"));
     x.reply.verbatim(b"txt", text.as_bytes());
     Ok(Flow::Done)
 }

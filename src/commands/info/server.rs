@@ -22,7 +22,7 @@ pub fn server(page: &mut Page, all: &Totals<'_>) {
     page.field("redis_git_sha1", "00000000");
     page.field("redis_git_dirty", 0);
     page.field("redis_build_id", "0000000000000000");
-    page.field("server_mode", "standalone");
+    page.field(if config.general.extended_redis_compatibility { "redis_mode" } else { "server_mode" }, "standalone");
     page.field("os", process::system_name());
     page.field("arch_bits", usize::BITS);
     page.field("monotonic_clock", format_args!("{} @ {:.2} ticks/us", clock::NAME, clock::ticks_per_us()));
