@@ -7,6 +7,8 @@
 //!
 //! Known differences: sizes of 2^63 and more wrap around in Valkey where we refuse them (`WRAPS`).
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Random calls of every command of the engine, damaged ones among them: whatever they say, the server answers each and
 //! goes on, however many shards it has.
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 mod servers;
 
 use servers::ours;

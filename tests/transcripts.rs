@@ -8,6 +8,8 @@
 //!
 //! A transcript that moves the clock cannot run here; one that needs a newer version than the server's is skipped.
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 mod servers;
 
 use std::fmt::Write as _;

@@ -3,6 +3,8 @@
 //!
 //! Where the model refuses a call (`None`) the shard must answer an error and change nothing.
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 mod harness;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! Runs every transcript of the crate on a bare shard.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests may read files
+
 use std::path::{Path, PathBuf};
 
 use shards::transcript::{Bare, parse};

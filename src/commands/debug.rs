@@ -95,6 +95,7 @@ fn error(x: &mut ServerExec<'_>) {
     x.reply.raw(&[b"-", line.as_slice(), b"\r\n"].concat());
 }
 
+#[allow(clippy::approx_constant)] // the number is Valkey's
 fn protocol(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let reply = &mut x.reply;
     match x.argv.get(2).to_ascii_lowercase().as_slice() {

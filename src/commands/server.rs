@@ -103,7 +103,7 @@ fn mark(column: i32, row: i32, stones: i32) -> char {
     match radius {
         r if !(0.62..=0.96).contains(&r) => ' ',
         _ if (turn - turn.round()).abs() < 0.06 * f64::from(stones) => '@',
-        r if r < 0.70 || r > 0.88 => '.',
+        r if !(0.70..=0.88).contains(&r) => '.',
         _ => '=',
     }
 }

@@ -124,7 +124,7 @@ pub fn write(number: i128, rule: &Rule) -> Vec<u8> {
 /// A size in the largest unit that divides it.
 pub fn memory_text(bytes: u64) -> String {
     for (factor, unit) in [(GB, "gb"), (MB, "mb"), (KB, "kb")] {
-        if bytes != 0 && bytes % factor == 0 {
+        if bytes != 0 && bytes.is_multiple_of(factor) {
             return format!("{}{unit}", bytes / factor);
         }
     }

@@ -122,7 +122,7 @@ fn output_limit(hard: &[u8], soft: &[u8], seconds: &[u8]) -> Option<OutputLimit>
 impl Value for OutputLimits {
     fn set(&mut self, words: &[&[u8]], _: &Rule, _: Origin) -> Result<bool, Reason> {
         let mut new = *self;
-        if words.len() % 4 != 0 {
+        if !words.len().is_multiple_of(4) {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
         }
         for group in words.chunks(4) {

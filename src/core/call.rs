@@ -116,6 +116,7 @@ impl Center {
     }
 
     /// Puts slow calls of a client of this core into their logs.
+    #[allow(clippy::boxed_local)] // it comes boxed
     pub fn log_slow(&mut self, mut call: Box<SlowCall>, session: Option<&Session>) {
         if let Some(session) = session {
             call.peer = session.peer.clone();

@@ -179,7 +179,7 @@ impl Center {
 
     /// House-keeping of clients, about once a second: idle ones and those over their soft output limit go.
     pub fn tend_clients(&mut self) {
-        let timeout_ms = i64::try_from(self.config.network.timeout).unwrap_or(0) * 1000;
+        let timeout_ms = self.config.network.timeout * 1000;
         let now_ms = self.now_ms;
         let mut gone = Vec::new();
         let ids: Vec<ConnId> = self.clients.iter().map(|(id, _)| id).collect();

@@ -109,12 +109,12 @@ fn run<M: Send + 'static>(cores: usize, slots: usize, core: impl Fn(Endpoint<M>,
         .zip(receivers)
         .map(|(endpoint, receiver)| {
             let core = core.clone();
-            thread::spawn(move || core(endpoint, receiver.recv().unwrap()))
+            thread::spawn(move || core(endpoint, receiver.recv().expect("its threads are sent")))
         })
         .collect();
     let threads = Arc::new(handles.iter().map(|handle| handle.thread().clone()).collect::<Vec<_>>());
-    senders.into_iter().for_each(|sender| sender.send(threads.clone()).unwrap());
-    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    senders.into_iter().for_each(|sender| sender.send(threads.clone()).expect("it waits for them"));
+    handles.into_iter().for_each(|handle| handle.join().expect("no core panicked"));
 }
 
 #[test]

@@ -36,6 +36,12 @@ pub struct Listeners {
     retry: Box<types::Timespec>,
 }
 
+impl Default for Listeners {
+    fn default() -> Listeners {
+        Listeners::new()
+    }
+}
+
 impl Listeners {
     /// None yet.
     pub fn new() -> Listeners {

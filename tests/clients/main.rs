@@ -2,6 +2,8 @@
 //! CLIENT, COMMAND, and the gates before every command. Replies are compared byte by byte; they were taken from Valkey
 //! 9.1 (`rows.rs` asks a running one).
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 #[path = "../common/mod.rs"]
 mod common;
 

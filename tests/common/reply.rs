@@ -156,12 +156,14 @@ impl fmt::Debug for Reply {
 
 impl PartialEq<&str> for Reply {
     fn eq(&self, other: &&str) -> bool {
-        self.to_string() == *other
+        let text = self.to_string();
+        text == *other
     }
 }
 
 impl PartialEq<String> for Reply {
     fn eq(&self, other: &String) -> bool {
-        self.to_string() == *other
+        let text = self.to_string();
+        text == *other
     }
 }

@@ -1,5 +1,7 @@
 //! Servers for tests: one that is running, a real one started here, ours with so many shards; and a plain connection.
 
+#![allow(clippy::unwrap_used)] // these are tests
+
 #![allow(dead_code)] // each test file uses a part of this
 
 use std::io::{Read, Write};

@@ -161,8 +161,8 @@ impl Drop for Started {
 
 fn own_version(info: &str) -> Option<String> {
     let names = ["redis_version", "valkey_version", "ringkey_version"];
-    let lines = info.lines().filter_map(|l| l.trim().split_once(':'));
-    let version = lines.filter(|(name, _)| names.contains(name)).next_back()?;
+    let mut lines = info.lines().filter_map(|l| l.trim().split_once(':'));
+    let version = lines.rfind(|(name, _)| names.contains(name))?;
     Some(format!("{} {}", version.0.trim_end_matches("_version"), version.1))
 }
 

@@ -137,13 +137,12 @@ impl<'k> EntryMut<'k> {
     /// Sets an integer.
     #[inline]
     pub fn set_int(&mut self, n: i64, ttl: Ttl, event: Event) {
-        if let (Some(pos), Ttl::Keep) = (self.pos, ttl) {
-            if matches!(self.table().value(pos), Value::Int(_)) {
+        if let (Some(pos), Ttl::Keep) = (self.pos, ttl)
+            && matches!(self.table().value(pos), Value::Int(_)) {
                 self.before_change();
                 self.pos = Some(self.table_mut().set_int(pos, n));
                 return self.changed(event);
             }
-        }
         self.put(NewValue::Int(n), tag::STRING, ttl, event);
     }
 

@@ -330,7 +330,7 @@ mod tests {
         for i in 0..5000 {
             ks.entry_mut(i as u32 % 16, &name(i)).set(&[b'v'; 2000], Ttl::Clear, Event::SET);
         }
-        let evicted = ks.evict_some(AllKeysLfu, 5, usize::MAX.min(6000), &unlocked);
+        let evicted = ks.evict_some(AllKeysLfu, 5, 6000, &unlocked);
         assert_eq!((evicted.keys, evicted.more), (5000, false));
         assert!(evicted.bytes > 5000 * 2000);
     }

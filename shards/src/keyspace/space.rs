@@ -61,6 +61,7 @@ pub struct Keyspace {
     /// Where eviction's walk for keys with a TTL stands.
     pub(super) evict_cursor: u64,
     /// Objects taken out of the keyspace, to be dropped in slices by `tick`.
+    #[allow(clippy::vec_box)] // they come boxed, and moving the boxes is cheaper
     pub(super) garbage: Vec<Box<Object>>,
     /// Whole tables taken out by an asynchronous flush.
     pub(super) garbage_tables: Vec<Table<Object>>,
@@ -137,10 +138,10 @@ impl Keyspace {
 
     #[inline]
     pub(super) fn home_mut(&mut self, db: u32, key: &[u8]) -> &mut Table<Object> {
-        if self.guests.is_some() && !self.owns(key) {
-            return self.guests.as_mut().expect("looked at above").table_mut(db, self.seed);
+        match &mut self.guests {
+            Some(guests) if super::slots::key_owner(key, self.shards) != self.shard => guests.table_mut(db, self.seed),
+            _ => &mut self.dbs[db as usize],
         }
-        &mut self.dbs[db as usize]
     }
 
     /// True if `key` belongs to this shard.

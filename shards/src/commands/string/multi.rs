@@ -57,7 +57,7 @@ pub const MSET: Command = Command {
 };
 
 fn mset(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    if x.argc() % 2 == 0 {
+    if x.argc().is_multiple_of(2) {
         return Err(CommandError::arity("mset"));
     }
     set_pairs(x, 1, x.argc(), Ttl::Clear);
@@ -80,7 +80,7 @@ pub const MSETNX: Command = Command {
 };
 
 fn msetnx(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    if x.argc() % 2 == 0 {
+    if x.argc().is_multiple_of(2) {
         return Err(CommandError::arity("msetnx"));
     }
     let free = (1..x.argc()).step_by(2).all(|i| !x.entry(x.argv.get(i)).exists());

@@ -229,7 +229,7 @@ impl Heap {
     }
 
     fn new_span(&mut self) -> u32 {
-        if self.spans % SPANS_IN_REGION == 0 {
+        if self.spans.is_multiple_of(SPANS_IN_REGION) {
             assert!(self.regions.len() < REGIONS_MAX, "one database of one shard cannot hold more than 256 GiB of keys");
             self.regions.push(map_region());
             self.spans = self.spans.max(1);

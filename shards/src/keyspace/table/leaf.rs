@@ -234,7 +234,7 @@ impl LeafMut<'_> {
 
     /// Makes the block an empty leaf. The class byte is the heap's and stays.
     pub(super) fn init(&mut self, owner: u32, epoch: u8, shape: Shape, flags: u8) {
-        assert!(shape.cap <= CAP_MAX && shape.cap % 8 == 0 && shape.entries_at() <= self.0.len());
+        assert!(shape.cap <= CAP_MAX && shape.cap.is_multiple_of(8) && shape.entries_at() <= self.0.len());
         self.0[0] = 0;
         self.0[CAP_AT] = shape.cap as u8;
         self.set_used(shape.entries_at());

@@ -273,7 +273,7 @@ impl Pair {
     fn run(&mut self, steps: u64, phase: u64, check_every: u64) {
         println!("seed {}", self.dice.0);
         for step in 0..steps {
-            let growing = (step / phase) % 2 == 0;
+            let growing = (step / phase).is_multiple_of(2);
             match self.dice.below(12) {
                 0 | 1 => self.get(),
                 2 => self.touch(),
