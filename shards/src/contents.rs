@@ -9,6 +9,7 @@
 use crate::keyspace::Keyspace;
 use crate::keyspace::table::Value;
 use crate::shard::Shard;
+use crate::types::hash::{Hash, Text};
 use crate::types::{Object, tag};
 
 /// One key of a shard.
@@ -41,6 +42,10 @@ pub fn contents(shard: &mut Shard, now_ms: i64) -> Vec<Content> {
                 Value::Bytes(bytes) => bytes.escape_ascii().to_string(),
                 Value::Int(n) => n.to_string(),
                 Value::Object(Object::String(bytes)) => bytes.escape_ascii().to_string(),
+                Value::Object(Object::Hash(hash)) => match fields(hash, now_ms) {
+                    Some(fields) => fields,
+                    None => return,
+                },
                 #[allow(unreachable_patterns)]
                 Value::Object(object) => format!("{object:?}"),
             };
@@ -50,4 +55,13 @@ pub fn contents(shard: &mut Shard, now_ms: i64) -> Vec<Content> {
     }
     found.sort_unstable();
     found
+}
+
+/// The fields of a hash that are not over; `None` if all are.
+fn fields(hash: &Hash, now_ms: i64) -> Option<String> {
+    let show = |text: Text<'_>| text.bytes(&mut [0; 20]).escape_ascii().to_string();
+    let mut lines: Vec<String> =
+        hash.iter(now_ms).map(|f| format!("{}={} {:?}", show(f.name), show(f.value), f.expire_at)).collect();
+    lines.sort_unstable();
+    (!lines.is_empty()).then(|| lines.join("; "))
 }

@@ -105,6 +105,8 @@ pub struct Effects {
     rewritten: bool,
     /// Keys that expired during the calls (INFO expired_keys).
     pub expired: u64,
+    /// Fields of hashes that expired (INFO expired_fields).
+    pub expired_fields: u64,
     /// Keys evicted (INFO evicted_keys).
     pub evicted: u64,
     /// Whole databases were emptied: caches of clients that track keys are void. Stays until `clear`.

@@ -22,6 +22,10 @@ pub struct Limits {
     pub lazy_user_del: bool,
     /// `lazyfree-lazy-user-flush`: FLUSHALL without SYNC or ASYNC is asynchronous.
     pub lazy_user_flush: bool,
+    /// `hash-max-listpack-entries`: fields of a small hash.
+    pub hash_entries_max: usize,
+    /// `hash-max-listpack-value`: bytes of the longest field or value in it.
+    pub hash_value_max: usize,
     /// `zset-max-listpack-entries`: elements of a small sorted set.
     pub zset_entries_max: usize,
     /// `zset-max-listpack-value`: bytes of the longest member in it.
@@ -40,6 +44,8 @@ impl Default for Limits {
             string_bytes_max: 512 << 20,
             lazy_user_del: true,
             lazy_user_flush: true,
+            hash_entries_max: 512,
+            hash_value_max: 64,
             zset_entries_max: 128,
             zset_value_max: 64,
             lazy_server_del: true,

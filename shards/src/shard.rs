@@ -122,8 +122,12 @@ impl Shard {
             && !self.keyspace.keep_expired
             && !self.keyspace.has_guests()
             && self.expiry.round(&mut self.keyspace, leaves, &|db, key| locks.blocks_write(db, key));
+        let more_fields = self.active_expire
+            && !self.keyspace.keep_expired
+            && !self.keyspace.has_guests()
+            && self.keyspace.expire_fields(&|db, key| locks.blocks_write(db, key));
         self.keyspace.release_memory();
-        self.keyspace.free_some() || more
+        self.keyspace.free_some() || more || more_fields
     }
 
     /// Makes room at `now_ms`: evicts up to `keys_max` keys that no transaction has locked.

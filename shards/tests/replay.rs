@@ -16,6 +16,7 @@ fn replayed_is_the_same(seed: u64, steps: &[Step]) -> Result<(), String> {
     let mut primary = bare(seed);
     let mut replica = bare(seed + 1);
     replica.shard.keyspace.keep_expired = true;
+    replica.shard.keyspace.see_expired = true;
     let mut loader = bare(seed + 2);
     for step in steps {
         primary.now_ms += step.wait_ms;
@@ -64,4 +65,12 @@ fn replaying_the_effects_of_random_calls_gives_the_same_state() {
 fn replaying_the_effects_of_string_calls_gives_the_same_state() {
     let rows: Vec<&'static Command> = shards::commands::string::ROWS.iter().collect();
     hold_for_seeds(1000..1060, 400, &rows, replayed_is_the_same);
+}
+
+#[test]
+fn replaying_the_effects_of_hash_calls_gives_the_same_state() {
+    let mut rows: Vec<&'static Command> = shards::commands::hash::ROWS.iter().collect();
+    let keys = ["del", "rename", "copy", "expire", "move"];
+    rows.extend(shards::commands::generic::ROWS.iter().filter(|row| keys.contains(&row.name)));
+    hold_for_seeds(3000..3060, 400, &rows, replayed_is_the_same);
 }

@@ -12,6 +12,7 @@ impl Center {
         let effects = self.shard.effects();
         self.stats.dirty += effects.take_dirty();
         self.stats.expired += std::mem::take(&mut effects.expired);
+        self.stats.expired_fields += std::mem::take(&mut effects.expired_fields);
         self.stats.evicted += std::mem::take(&mut effects.evicted);
         if !effects.is_empty() {
             effects.clear();

@@ -242,6 +242,8 @@ impl Center {
             string_bytes_max: usize::try_from(c.clients.proto_max_bulk_len).unwrap_or(usize::MAX),
             lazy_user_del: c.lazyfree.lazyfree_lazy_user_del,
             lazy_user_flush: c.lazyfree.lazyfree_lazy_user_flush,
+            hash_entries_max: usize::try_from(c.types.hash_max_listpack_entries).unwrap_or(usize::MAX),
+            hash_value_max: usize::try_from(c.types.hash_max_listpack_value).unwrap_or(usize::MAX),
             zset_entries_max: usize::try_from(c.types.zset_max_listpack_entries).unwrap_or(usize::MAX),
             zset_value_max: usize::try_from(c.types.zset_max_listpack_value).unwrap_or(usize::MAX),
             lazy_server_del: c.lazyfree.lazyfree_lazy_server_del,

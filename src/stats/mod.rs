@@ -56,6 +56,8 @@ pub struct Stats {
     pub dirty: u64,
     /// Keys expired.
     pub expired: u64,
+    /// Fields of hashes expired.
+    pub expired_fields: u64,
     /// Keys evicted.
     pub evicted: u64,
     /// AUTH failures.
@@ -97,6 +99,7 @@ impl Default for Stats {
             query_limit_closes: 0,
             dirty: 0,
             expired: 0,
+            expired_fields: 0,
             evicted: 0,
             denied_auth: 0,
             turns: 0,

@@ -3,6 +3,7 @@
 pub mod container;
 pub mod database;
 pub mod generic;
+pub mod hash;
 pub mod list;
 pub mod scanning;
 pub mod set;
@@ -12,4 +13,4 @@ use crate::command::Command;
 
 /// The rows of every family.
 pub const FAMILIES: &[&[Command]] =
-    &[database::ROWS, generic::ROWS, list::ROWS, set::ROWS, string::ROWS];
+    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, string::ROWS];

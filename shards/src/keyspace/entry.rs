@@ -198,6 +198,38 @@ impl<'k> EntryMut<'k> {
         self.ks.effects.count_dirty(changes as u64);
     }
 
+    /// Fields of the hash behind the entry were found to be over their time and went: told before what replaced them.
+    pub fn fields_over(&mut self, fields: usize, event: Event) {
+        if fields > 0 {
+            self.count_fields_over(fields);
+            self.also(event);
+        }
+    }
+
+    /// Counts fields of a hash that went because their time is over.
+    pub fn count_fields_over(&mut self, fields: usize) {
+        self.ks.effects.expired_fields += fields as u64;
+    }
+
+    /// Has the fields of the hash behind the entry removed when their time comes; to be called after giving them one.
+    pub fn track_fields(&mut self) {
+        if let Some(Value::Object(object)) = self.value() && let Some(earliest) = object.earliest_inside() {
+            self.ks.track_fields(self.db, self.key, earliest);
+        }
+    }
+
+    /// The time of these fields had come and they are gone from the hash; so is the key, if they were all.
+    pub(super) fn fields_expired(&mut self, names: &[Vec<u8>], event: Event) {
+        let argv: Vec<&[u8]> = [b"HDEL", self.key].into_iter().chain(names.iter().map(Vec::as_slice)).collect();
+        self.ks.effects.op(self.db, &argv);
+        self.ks.watch.changed(self.db, self.key);
+        self.fields_over(names.len(), event);
+        if matches!(self.value(), Some(Value::Object(Object::Hash(hash))) if hash.is_empty()) {
+            self.ks.effects.op(self.db, &[b"UNLINK", self.key]);
+            self.remove_emptied();
+        }
+    }
+
     /// Removes a collection that a change just made empty: an event of its own, but no further change.
     pub fn remove_emptied(&mut self) {
         let Some(pos) = self.pos.take() else { return };
@@ -321,6 +353,7 @@ impl<'k> EntryMut<'k> {
             TakenValue::Int(n) => table.insert(hash, key, NewValue::Int(n), type_tag, expire, lru),
             TakenValue::Object(o) => table.insert(hash, key, NewValue::Object(o), type_tag, expire, lru),
         });
+        self.track_fields();
         self.ks.watch.changed(self.db, self.key);
         self.ks.blocked.changed(self.db, self.key);
     }
@@ -347,6 +380,7 @@ impl<'k> EntryMut<'k> {
         };
         let fresh = self.ks.access.fresh(self.ks.now_ms);
         let (key, hash) = (self.key, self.hash);
+        let is_object = matches!(value, NewValue::Object(_));
         match self.pos {
             Some(pos) => {
                 let lru = if self.ks.access.lfu { self.table().lru(pos) } else { fresh };
@@ -359,6 +393,9 @@ impl<'k> EntryMut<'k> {
                 self.pos = Some(pos);
                 self.ks.effects.event(NEW, self.db, key);
             }
+        }
+        if is_object {
+            self.track_fields();
         }
         self.changed(event);
     }

@@ -109,10 +109,17 @@ impl Keyspace {
     pub fn take_back(&mut self, loans: Vec<Loan>) {
         for loan in loans {
             let table = &mut self.dbs[loan.db as usize];
+            let mut earliest = None;
             if let Some(taken) = loan.value {
+                if let TakenValue::Object(object) = &taken.value {
+                    earliest = object.earliest_inside();
+                }
                 insert(table, &loan.key, taken);
             }
             table.settle();
+            if let Some(earliest) = earliest {
+                self.track_fields(loan.db, &loan.key, earliest);
+            }
             if !loan.events.is_empty() {
                 self.watch.changed(loan.db, &loan.key);
                 self.blocked.changed(loan.db, &loan.key);

@@ -6,7 +6,7 @@
 //! has to remember to signal, notify or replicate.
 //!
 //! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
-//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `evict` making room,
+//! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `fields` that of the fields of hashes, `evict` making room,
 //! `memory` what a key costs, `guests` keys lent by other shards, `slots` the hash slots,
 //! `transfer` values going from key to key.
 
@@ -15,6 +15,7 @@ pub mod blocked;
 pub mod entry;
 pub mod evict;
 pub mod expire;
+mod fields;
 pub mod guests;
 mod memory;
 pub mod slots;

@@ -58,6 +58,8 @@ pub struct Keyspace {
     pub no_touch: bool,
     pub(super) now_ms: i64,
     pub(super) rng: Prng,
+    /// Hashes whose fields expire, a database each.
+    pub(super) timed_hashes: Vec<super::fields::TimedHashes>,
     /// Where eviction's walk for keys with a TTL stands.
     pub(super) evict_cursor: u64,
     /// Objects taken out of the keyspace, to be dropped in slices by `tick`.
@@ -90,6 +92,7 @@ impl Keyspace {
             no_touch: false,
             now_ms: 0,
             rng,
+            timed_hashes: vec![Default::default(); databases],
             evict_cursor: 0,
             garbage: Vec::new(),
             garbage_tables: Vec::new(),
@@ -115,6 +118,18 @@ impl Keyspace {
     #[inline]
     pub fn is_over(&self, at_ms: i64) -> bool {
         at_ms <= self.now_ms && !self.keep_expired
+    }
+
+    /// Reads do not find the fields of hashes that expire at or before this moment.
+    #[inline]
+    pub fn fields_hidden(&self) -> i64 {
+        if self.keep_expired && self.see_expired { i64::MIN } else { self.now_ms }
+    }
+
+    /// Writes treat the fields of hashes that expire at or before this moment as gone.
+    #[inline]
+    pub fn fields_over(&self) -> i64 {
+        if self.keep_expired { i64::MIN } else { self.now_ms }
     }
 
     /// Number of databases.
@@ -270,6 +285,7 @@ impl Keyspace {
         assert!(self.guests.is_none(), "a flush runs on all shards, never beside guests");
         let now_ms = self.now_ms;
         let table = std::mem::replace(&mut self.dbs[db as usize], Table::new(self.seed));
+        self.timed_hashes[db as usize] = Default::default();
         self.watch.changed_where(|d, key| d == db && is_live(&table, key, now_ms));
         self.blocked.changed_databases(&[db]);
         let keys = table.len() as u64;
@@ -291,6 +307,7 @@ impl Keyspace {
             (d == a || d == b) && (is_live(one, key, now_ms) || is_live(two, key, now_ms))
         });
         self.dbs.swap(a as usize, b as usize);
+        self.timed_hashes.swap(a as usize, b as usize);
         self.effects.count_dirty(1);
     }
 

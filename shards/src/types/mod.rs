@@ -2,6 +2,7 @@
 //!
 //! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
 
+pub mod hash;
 pub mod list;
 pub mod listpack;
 pub mod zset;
@@ -50,6 +51,8 @@ pub mod tag {
 pub enum Object {
     /// A string too long for a leaf.
     String(Vec<u8>),
+    /// A hash.
+    Hash(hash::Hash),
     /// A sorted set.
     ZSet(zset::ZSet),
     /// A set.
@@ -63,6 +66,7 @@ impl Object {
     pub fn encoding(&self) -> &'static str {
         match self {
             Object::String(_) => "raw",
+            Object::Hash(hash) => hash.encoding(),
             Object::ZSet(set) => set.encoding(),
             Object::Set(set) => set.encoding(),
             Object::List(list) => list.encoding(),
@@ -74,6 +78,7 @@ impl Object {
         size_of::<Object>()
             + match self {
                 Object::String(s) => s.capacity(),
+                Object::Hash(hash) => hash.memory_bytes(),
                 Object::ZSet(set) => set.heap_bytes(),
                 Object::Set(set) => set.memory_bytes(),
                 Object::List(list) => list.memory_bytes(),
@@ -84,9 +89,18 @@ impl Object {
     pub fn drop_cost(&self) -> usize {
         match self {
             Object::String(_) => 1,
+            Object::Hash(hash) => hash.drop_cost(),
             Object::ZSet(set) => set.drop_cost(),
             Object::Set(set) => set.drop_cost(),
             Object::List(list) => list.drop_cost(),
+        }
+    }
+
+    /// Before this moment nothing inside the value expires; `None`: nothing ever does.
+    pub fn earliest_inside(&self) -> Option<i64> {
+        match self {
+            Object::Hash(hash) => hash.earliest(),
+            _ => None,
         }
     }
 
@@ -95,6 +109,7 @@ impl Object {
     pub fn drop_some(&mut self, n: usize) -> bool {
         match self {
             Object::String(_) => true,
+            Object::Hash(hash) => hash.drop_some(n),
             Object::ZSet(set) => set.drop_some(n),
             Object::Set(set) => !set.drop_some(n),
             Object::List(list) => list.drop_some(n),

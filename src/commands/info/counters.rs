@@ -87,7 +87,7 @@ fn traffic(page: &mut Page, all: &Totals<'_>) {
 
 fn keys(page: &mut Page, all: &Totals<'_>) {
     page.field("expired_keys", all.sum(|core| core.stats.expired));
-    page.field("expired_fields", 0);
+    page.field("expired_fields", all.sum(|core| core.stats.expired_fields));
     page.field("expired_stale_perc", "0.00");
     page.field("expired_keys_with_volatile_items_stale_perc", "0.00");
     page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);

@@ -6,10 +6,10 @@ use crate::config::values::{I32_MAX, I32_MIN, I64_MAX};
 rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept in their compact form.";
     "hash-max-listpack-entries" => hash_max_listpack_entries: u64 = 512,
         "Fields in a compact hash.",
-        range(0, I64_MAX), alias("hash-max-ziplist-entries"), later("compact forms have fixed thresholds");
+        range(0, I64_MAX), alias("hash-max-ziplist-entries");
     "hash-max-listpack-value" => hash_max_listpack_value: u64 = 64,
         "Bytes of the longest field or value in it.",
-        range(0, I64_MAX), memory, alias("hash-max-ziplist-value"), later("compact forms have fixed thresholds");
+        range(0, I64_MAX), memory, alias("hash-max-ziplist-value");
     "list-max-listpack-size" => list_max_listpack_size: i64 = -2,
         "Size of a list node: that many entries, or -1 to -5 for 4, 8, 16, 32 or 64 KiB.",
         range(I32_MIN, I32_MAX), alias("list-max-ziplist-size");

@@ -4,7 +4,7 @@
 //! commands.
 
 mod counters;
-mod float;
+pub(crate) mod float;
 mod get;
 mod getex;
 mod lcs;
