@@ -267,6 +267,18 @@ impl Center {
         };
     }
 
+    /// Checks what must hold whenever no turn runs; for tests and simulation.
+    pub fn check_invariants(&self) {
+        self.shard.check_invariants();
+        assert!(self.finished_early.is_empty(), "a turn ends what had nothing to lock");
+    }
+
+    /// True if no transaction, no question and no lock is under way and nobody watches a key.
+    pub fn is_quiet(&self) -> bool {
+        let open = !self.coordinator.is_empty() || !self.gathers.is_empty() || !self.waiting.is_empty() || !self.loopback.is_empty();
+        !open && self.shard.locks.is_empty() && self.shard.keyspace.watch.is_empty()
+    }
+
     /// Sends a message to a core, this one included; behind what was batched for it.
     pub fn send(&mut self, core: usize, message: Message) {
         if core == self.id {

@@ -134,17 +134,24 @@ impl<I: Io> Core<I> {
     /// Runs until the process is to stop.
     pub fn run(&mut self) {
         while !self.center.stopping {
-            let worked = self.turn();
-            if self.center.stopping {
-                break;
-            }
-            if self.center.cores > 1 && worked || !self.center.ready.is_empty() || self.go_on_at_once {
-                self.io.submit();
-                continue;
-            }
-            self.rest();
+            self.step();
         }
         self.end();
+    }
+
+    /// One turn and, if there was nothing to do, a rest.
+    pub fn step(&mut self) {
+        let worked = self.turn();
+        if self.center.stopping {
+            return;
+        }
+        // A client closed by the flush may have left messages of this core to itself.
+        let left = !self.center.ready.is_empty() || !self.center.loopback.is_empty();
+        if self.center.cores > 1 && worked || left || self.go_on_at_once {
+            self.io.submit();
+        } else {
+            self.rest();
+        }
     }
 
     /// Waits for something to do.
@@ -188,7 +195,7 @@ impl<I: Io> Core<I> {
     /// One turn; true if there was something to do.
     pub fn turn(&mut self) -> bool {
         let begin = clock::ticks();
-        self.center.now_ms = clock::unix_ms();
+        self.center.now_ms = i64::try_from(self.io.unix_time().as_millis()).unwrap_or(i64::MAX);
         self.center.refresh_config();
         if self.center.shared.is_stopping() {
             self.center.stopping = true;
