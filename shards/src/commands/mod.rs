@@ -7,10 +7,11 @@ pub mod hash;
 pub mod list;
 pub mod scanning;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 
 use crate::command::Command;
 
 /// The rows of every family.
 pub const FAMILIES: &[&[Command]] =
-    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, string::ROWS];
+    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, sorted_set::ROWS, string::ROWS];

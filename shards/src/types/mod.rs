@@ -121,6 +121,7 @@ impl Object {
         match self {
             Object::Set(set) => set.check_invariants(),
             Object::List(list) => list.check_invariants(),
+            Object::ZSet(set) => set.check_invariants(),
             _ => {}
         }
     }
