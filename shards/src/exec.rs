@@ -55,24 +55,13 @@ impl Default for Limits {
     }
 }
 
-/// What a blocking command answers when its time is over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnTimeout {
-    /// A null.
-    Null,
-    /// A null array.
-    NullArray,
-}
-
 /// What a call waits for that found nothing ([`Exec::block_on`]).
 #[derive(Clone, Debug)]
 pub struct Block {
     /// The keys that may wake it.
     pub keys: Vec<Box<[u8]>>,
-    /// When it gives up, unix milliseconds; `None`: never.
+    /// When it gives up and answers a null array, unix milliseconds; `None`: never.
     pub deadline_ms: Option<i64>,
-    /// What it answers then.
-    pub on_timeout: OnTimeout,
     /// The call to run instead when a key has changed (XREAD: `$` has become an id); `None`: the same.
     pub retry: Option<Vec<Box<[u8]>>>,
 }
@@ -183,17 +172,16 @@ impl<'a> Exec<'a> {
         self.ks.effects.set_rewritten();
     }
 
-    /// Has the call wait until one of `keys` changes, and then be run again. It must not have changed or answered
-    /// anything. Where a call may not wait (inside EXEC) the answer is the one on timeout, at once.
+    /// Whether the call may wait: not inside EXEC or a script, where it must answer what it has.
+    pub fn may_block(&self) -> bool {
+        self.env.may_block
+    }
+
+    /// Has the call wait until one of the keys changes, and then be run again. It has neither changed nor answered
+    /// anything, and may block.
     pub fn block_on(&mut self, block: Block) {
-        if self.env.may_block {
-            self.env.block = Some(Box::new(block));
-            return;
-        }
-        match block.on_timeout {
-            OnTimeout::Null => self.reply.null(),
-            OnTimeout::NullArray => self.reply.null_array(),
-        }
+        assert!(self.env.may_block, "the command asked");
+        self.env.block = Some(Box::new(block));
     }
 
     /// Propagates nothing although something changed.

@@ -23,11 +23,13 @@ use crate::coordinator::plan::Plan;
 use crate::coordinator::transaction::{Finished, Order, Outbox};
 use crate::dispatch::call::OwnedCall;
 use crate::runtime::ConnId;
-use shards::command::flag;
-use shards::exec::{Block, OnTimeout};
+use crate::dispatch::table::Entry;
+use shards::command::{Group, flag};
+use shards::exec::Block;
 use shards::keyspace::blocked::DbKey;
 use shards::reply::{Reply, Resp};
 use shards::shard::{Call, Outcome};
+use shards::types::tag;
 use shards::txn::locks::{LockSet, Mode, fingerprint};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,7 +37,7 @@ use std::sync::Arc;
 /// Why a waiter is taken away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cancel {
-    /// Its time is over, or CLIENT UNBLOCK says so: it gets its answer on timeout.
+    /// Its time is over, or CLIENT UNBLOCK says so: it gets a null array.
     Timeout,
     /// CLIENT UNBLOCK ... ERROR.
     Error,
@@ -48,7 +50,7 @@ const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 /// Who waits on this shard.
 enum Waiter {
     /// A call all of whose keys are here.
-    Call { call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64, on_timeout: OnTimeout, deadline_ms: Option<i64> },
+    Call { call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64, deadline_ms: Option<i64> },
     /// A call over several shards; its coordinator knows it by this number.
     Elsewhere { core: usize, wait: u64 },
 }
@@ -59,7 +61,6 @@ struct Spread {
     call: OwnedCall,
     shards: Vec<usize>,
     deadline_ms: Option<i64>,
-    on_timeout: OnTimeout,
     /// Its transaction is under way.
     running: bool,
     /// An offer came meanwhile.
@@ -146,8 +147,8 @@ impl Center {
             None => call,
         };
         keys.iter().for_each(|key| self.shard.keyspace.blocked.wait(key));
-        let (on_timeout, deadline_ms) = (block.on_timeout, block.deadline_ms);
-        self.waiters.add(Waiter::Call { call, how, core, conn, ticket, on_timeout, deadline_ms }, keys);
+        let deadline_ms = block.deadline_ms;
+        self.waiters.add(Waiter::Call { call, how, core, conn, ticket, deadline_ms }, keys);
     }
 
     /// A coordinator leaves a waiter here for a call over several shards.
@@ -216,7 +217,15 @@ impl Center {
                     self.send(core, Message::Offer { wait });
                     return;
                 }
-                Some((Waiter::Call { .. }, _)) => self.try_waiter(id),
+                Some((Waiter::Call { call, .. }, _)) => {
+                    // A key of another type, or none, is not what it waits for. A consumer group that is gone, it must be
+                    // told.
+                    let (wanted, entry) = (tag_of(call.entry), call.entry);
+                    let is = self.shard.keyspace.peek(key.0, &key.1).map(|found| found.tag());
+                    if is == wanted || entry.full_name == "xreadgroup" {
+                        self.try_waiter(id);
+                    }
+                }
                 None => {}
             }
         }
@@ -232,16 +241,8 @@ impl Center {
         let shard_call = Call { row, argv: call.argv(), db: how.db, resp: how.resp, no_touch: how.no_touch };
         let outcome = self.shard.execute(&shard_call, self.now_ms, &mut out);
         self.shard.set_may_block(false);
-        let still_waits = match outcome {
-            Outcome::Blocked => {
-                self.shard.take_block();
-                true
-            }
-            // A key of another type is not what it waits for. A consumer group that is gone, it must be told.
-            Outcome::Failed => call.entry.full_name != "xreadgroup",
-            Outcome::Done => false,
-        };
-        if still_waits {
+        if outcome == Outcome::Blocked {
+            self.shard.take_block();
             return;
         }
         self.count(call.entry, 0, outcome == Outcome::Failed, &out);
@@ -275,9 +276,9 @@ impl Center {
     }
 
     fn cancel_here(&mut self, id: u64, why: Cancel) {
-        let Some(Waiter::Call { core, conn, ticket, how, on_timeout, .. }) = self.forget(id) else { return };
+        let Some(Waiter::Call { core, conn, ticket, how, .. }) = self.forget(id) else { return };
         if why != Cancel::Gone {
-            self.reply_to(core, conn, ticket, &cancel_reply(why, on_timeout, how.resp));
+            self.reply_to(core, conn, ticket, &cancel_reply(why, how.resp));
         }
     }
 
@@ -330,7 +331,6 @@ impl Center {
                 call,
                 shards: finished.shards,
                 deadline_ms: block.deadline_ms,
-                on_timeout: block.on_timeout,
                 running: false,
                 offered: false,
                 cancelled: None,
@@ -388,11 +388,21 @@ impl Center {
         let Some(spread) = self.waiters.spread.get(&wait) else { return };
         let Client { conn, ticket, .. } = spread.order.client;
         let why = spread.cancelled.unwrap_or(Cancel::Timeout);
-        let reply = cancel_reply(why, spread.on_timeout, spread.order.resp);
+        let reply = cancel_reply(why, spread.order.resp);
         self.served_spread(wait);
         if why != Cancel::Gone {
             self.reply_to(self.id, conn, ticket, &reply);
         }
+    }
+}
+
+/// The type of value a blocking command waits for.
+fn tag_of(entry: &Entry) -> Option<u8> {
+    match entry.engine()?.group {
+        Group::List => Some(tag::LIST),
+        Group::SortedSet => Some(tag::ZSET),
+        Group::Stream => Some(tag::STREAM),
+        _ => None,
     }
 }
 
@@ -406,13 +416,9 @@ fn distinct(keys: impl Iterator<Item = DbKey>) -> Vec<DbKey> {
     list
 }
 
-fn cancel_reply(why: Cancel, on_timeout: OnTimeout, resp: Resp) -> Vec<u8> {
+fn cancel_reply(why: Cancel, resp: Resp) -> Vec<u8> {
     let mut out = Vec::new();
     let mut reply = Reply::new(&mut out, resp);
-    match (why, on_timeout) {
-        (Cancel::Error, _) => reply.error(UNBLOCKED),
-        (_, OnTimeout::Null) => reply.null(),
-        (_, OnTimeout::NullArray) => reply.null_array(),
-    }
+    if why == Cancel::Error { reply.error(UNBLOCKED) } else { reply.null_array() }
     out
 }

@@ -9,6 +9,7 @@ pub mod scanning;
 pub mod set;
 pub mod sorted_set;
 pub mod string;
+pub mod timeout;
 
 use crate::command::Command;
 

@@ -3,6 +3,7 @@
 //! `value` finds the list at a key and does what the commands share; the rest are the commands. A list that loses its
 //! last element goes with its key.
 
+mod blocking;
 mod edit;
 mod moves;
 mod pop;
@@ -16,6 +17,11 @@ use crate::command::ShardRun;
 crate::rows! {
     /// The family's rows.
     pub ROWS: ShardRun = [
+        blocking::BLMOVE,
+        blocking::BLMPOP,
+        blocking::BLPOP,
+        blocking::BRPOP,
+        blocking::BRPOPLPUSH,
         read::LINDEX,
         edit::LINSERT,
         read::LLEN,

@@ -7,9 +7,9 @@ use crate::error::CommandError;
 use crate::exec::Exec;
 use crate::types::list::End;
 
-const KEYS: &[KeySpec] =
+pub(super) const KEYS: &[KeySpec] =
     &[KeySpec::one(1, key::RW | key::ACCESS | key::DELETE), KeySpec::one(2, key::RW | key::INSERT)];
-const DESTINATION: Arg = Arg { key_spec: 1, ..Arg::key("destination") };
+pub(super) const DESTINATION: Arg = Arg { key_spec: 1, ..Arg::key("destination") };
 
 /// LMOVE source destination LEFT | RIGHT LEFT | RIGHT
 pub const LMOVE: Command = Command {
@@ -48,7 +48,7 @@ fn rpoplpush(x: &mut Exec<'_>) -> Result<(), CommandError> {
     move_element(x, End::Right, End::Left)
 }
 
-fn move_element(x: &mut Exec<'_>, from: End, to: End) -> Result<(), CommandError> {
+pub(super) fn move_element(x: &mut Exec<'_>, from: End, to: End) -> Result<(), CommandError> {
     let (source, destination) = (x.arg(1), x.arg(2));
     let entry = x.ks.entry_mut(x.db, source);
     let Some(list) = entry_list(&entry)? else {

@@ -96,8 +96,31 @@ pub const LMPOP: Command = Command {
 };
 
 fn lmpop(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let numkeys = int_from(x.arg(1), 1, NUMKEYS)?;
-    let keys_end = usize::try_from(numkeys).ok().and_then(|n| n.checked_add(2)).filter(|at| *at < x.argc()).ok_or(SYNTAX)?;
+    let MultiPop { keys, end, count } = multi_pop(x, 1)?;
+    for i in keys {
+        if pop_from(x, i, end, count)? {
+            return Ok(());
+        }
+    }
+    x.reply.null_array();
+    Ok(())
+}
+
+/// What LMPOP and BLMPOP are asked for.
+pub(super) struct MultiPop {
+    /// The arguments that are keys.
+    pub(super) keys: std::ops::Range<usize>,
+    /// Where to pop.
+    pub(super) end: End,
+    /// How many, at most.
+    pub(super) count: usize,
+}
+
+/// Reads `numkeys key [key ...] LEFT | RIGHT [COUNT count]` from argument `at` on.
+pub(super) fn multi_pop(x: &Exec<'_>, at: usize) -> Result<MultiPop, CommandError> {
+    let numkeys = int_from(x.arg(at), 1, NUMKEYS)?;
+    let first = at + 1;
+    let keys_end = usize::try_from(numkeys).ok().and_then(|n| n.checked_add(first)).filter(|at| *at < x.argc()).ok_or(SYNTAX)?;
     let end = end_arg(x, keys_end)?;
     let count = match x.argc() - keys_end - 1 {
         0 => 1,
@@ -110,17 +133,11 @@ fn lmpop(x: &mut Exec<'_>) -> Result<(), CommandError> {
             count as usize
         }
     };
-    for i in 2..keys_end {
-        if pop_from(x, i, end, count)? {
-            return Ok(());
-        }
-    }
-    x.reply.null_array();
-    Ok(())
+    Ok(MultiPop { keys: first..keys_end, end, count })
 }
 
 /// Pops from the list at one key of LMPOP, if there is one.
-fn pop_from(x: &mut Exec<'_>, i: usize, end: End, count: usize) -> Result<bool, CommandError> {
+pub(super) fn pop_from(x: &mut Exec<'_>, i: usize, end: End, count: usize) -> Result<bool, CommandError> {
     let key = x.arg(i);
     let mut entry = x.ks.entry_mut(x.db, key);
     let Some(list) = entry_list(&entry)? else { return Ok(false) };
