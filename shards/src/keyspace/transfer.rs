@@ -33,7 +33,11 @@ impl Keyspace {
     pub fn duplicate(&mut self, from: Place<'_>, to: Place<'_>, reached: Event) -> bool {
         assert!(from != to, "a value cannot be copied onto itself");
         let fresh = self.access.fresh(self.now_ms);
+        let hidden = self.fields_hidden();
         let Some(mut taken) = copy_of(&self.entry_mut(from.0, from.1)) else { return false };
+        if let TakenValue::Object(object) = &mut taken.value {
+            object.forget_over(hidden);
+        }
         taken.lru = fresh;
         self.entry_mut(to.0, to.1).lay(taken);
         self.effects.event(NEW, to.0, to.1);

@@ -96,6 +96,13 @@ impl Object {
         }
     }
 
+    /// Drops what inside the value is over at `now`, but not all there is: no value is empty.
+    pub fn forget_over(&mut self, now: i64) {
+        if let Object::Hash(hash) = self && hash.iter(now).next().is_some() {
+            while hash.expire_some(now, usize::MAX, &mut |_| {}) {}
+        }
+    }
+
     /// Before this moment nothing inside the value expires; `None`: nothing ever does.
     pub fn earliest_inside(&self) -> Option<i64> {
         match self {

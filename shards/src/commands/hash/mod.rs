@@ -18,6 +18,8 @@ mod random;
 mod scan;
 mod set;
 mod setex;
+#[cfg(test)]
+mod tests;
 mod ttl;
 mod value;
 
