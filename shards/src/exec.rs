@@ -12,6 +12,7 @@ use crate::stdx::number;
 use crate::stdx::prng::Prng;
 use crate::types::set::SetLimits;
 use crate::types::list;
+use crate::types::stream::NodeLimits;
 
 /// Limits and thresholds of the configuration that commands ask for. Copied into each shard when they change.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Limits {
     pub set: SetLimits,
     /// `list-max-listpack-size` and `list-compress-depth`.
     pub list: list::Shape,
+    /// `stream-node-max-bytes` and `stream-node-max-entries`.
+    pub stream_node: NodeLimits,
 }
 
 impl Default for Limits {
@@ -51,6 +54,7 @@ impl Default for Limits {
             lazy_server_del: true,
             set: SetLimits::default(),
             list: list::Shape::default(),
+            stream_node: NodeLimits::default(),
         }
     }
 }

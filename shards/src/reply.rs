@@ -304,6 +304,15 @@ impl<'a> Reply<'a> {
         self.insert_header(mark.at, if self.resp == Resp::V2 { b'*' } else { b'~' }, count);
     }
 
+    /// Puts a string before what was written since `position`: one that is known only afterwards (a cursor).
+    pub fn insert_bulk(&mut self, position: usize, bytes: &[u8]) {
+        let end = self.out.len();
+        assert!(position <= end, "a string goes into what was written");
+        self.bulk(bytes);
+        let len = self.out.len() - end;
+        self.out[position..].rotate_right(len);
+    }
+
     /// `kind`, a number, the end of the line: nearly always one digit, so that one comes first.
     #[inline]
     fn header(&mut self, kind: u8, number: usize) {

@@ -258,6 +258,10 @@ impl Center {
                 fill: c.types.list_max_listpack_size as i32,
                 depth: c.types.list_compress_depth as u32,
             },
+            stream_node: shards::types::stream::NodeLimits {
+                bytes_max: usize::try_from(c.types.stream_node_max_bytes).unwrap_or(usize::MAX),
+                entries_max: u64::try_from(c.types.stream_node_max_entries).unwrap_or(0),
+            },
         };
         self.shard.set_limits(limits);
         self.shard.keyspace.access = shards::keyspace::access::AccessPolicy {

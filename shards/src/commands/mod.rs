@@ -8,6 +8,7 @@ pub mod list;
 pub mod scanning;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 pub mod timeout;
 
@@ -15,4 +16,4 @@ use crate::command::Command;
 
 /// The rows of every family.
 pub const FAMILIES: &[&[Command]] =
-    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, sorted_set::ROWS, string::ROWS];
+    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, sorted_set::ROWS, stream::ROWS, string::ROWS];

@@ -240,6 +240,11 @@ impl<'k> EntryMut<'k> {
         self.also(Event::DEL);
     }
 
+    /// Drops what was taken out of an object, later and in slices if there is much of it.
+    pub fn discard(&mut self, object: Option<Box<Object>>) {
+        self.ks.discard(object);
+    }
+
     /// The inline bytes of a string, to be changed in place without changing their number.
     pub fn edit_bytes(&mut self, event: Event) -> Option<&mut [u8]> {
         let pos = self.pos?;

@@ -8,6 +8,7 @@ pub mod listpack;
 pub mod zset;
 pub mod intset;
 pub mod set;
+pub mod stream;
 
 /// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
 /// MODULE people know; 8 is ours).
@@ -59,6 +60,8 @@ pub enum Object {
     Set(set::Set),
     /// A list.
     List(list::List),
+    /// A stream.
+    Stream(stream::Stream),
 }
 
 impl Object {
@@ -70,6 +73,7 @@ impl Object {
             Object::ZSet(set) => set.encoding(),
             Object::Set(set) => set.encoding(),
             Object::List(list) => list.encoding(),
+            Object::Stream(_) => "stream",
         }
     }
 
@@ -82,6 +86,7 @@ impl Object {
                 Object::ZSet(set) => set.heap_bytes(),
                 Object::Set(set) => set.memory_bytes(),
                 Object::List(list) => list.memory_bytes(),
+                Object::Stream(s) => s.memory_bytes(),
             }
     }
 
@@ -93,6 +98,7 @@ impl Object {
             Object::ZSet(set) => set.drop_cost(),
             Object::Set(set) => set.drop_cost(),
             Object::List(list) => list.drop_cost(),
+            Object::Stream(stream) => stream.drop_cost(),
         }
     }
 
@@ -120,6 +126,7 @@ impl Object {
             Object::ZSet(set) => set.drop_some(n),
             Object::Set(set) => !set.drop_some(n),
             Object::List(list) => list.drop_some(n),
+            Object::Stream(stream) => stream.drop_some(n),
         }
     }
 
@@ -129,6 +136,7 @@ impl Object {
             Object::Set(set) => set.check_invariants(),
             Object::List(list) => list.check_invariants(),
             Object::ZSet(set) => set.check_invariants(),
+            Object::Stream(stream) => stream.check_invariants(),
             _ => {}
         }
     }

@@ -36,8 +36,8 @@ rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept
         range(0, I64_MAX), memory, later("compact forms have fixed thresholds");
     "stream-node-max-bytes" => stream_node_max_bytes: u64 = 4096,
         "Bytes of a stream node; 0 means no limit.",
-        range(0, I64_MAX), memory, later("compact forms have fixed thresholds");
+        range(0, I64_MAX), memory;
     "stream-node-max-entries" => stream_node_max_entries: i64 = 100,
         "Entries of a stream node; 0 means no limit.",
-        range(0, I64_MAX), later("compact forms have fixed thresholds");
+        range(0, I64_MAX);
 }
