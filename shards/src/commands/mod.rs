@@ -1,5 +1,6 @@
 //! The commands of the engine: one folder a family, one file a handful of commands with their rows, code and tests.
 
+pub mod bitmap;
 pub mod container;
 pub mod database;
 pub mod generic;
@@ -16,4 +17,14 @@ use crate::command::Command;
 
 /// The rows of every family.
 pub const FAMILIES: &[&[Command]] =
-    &[database::ROWS, generic::ROWS, hash::ROWS, list::ROWS, set::ROWS, sorted_set::ROWS, stream::ROWS, string::ROWS];
+    &[
+        bitmap::ROWS,
+        database::ROWS,
+        generic::ROWS,
+        hash::ROWS,
+        list::ROWS,
+        set::ROWS,
+        sorted_set::ROWS,
+        stream::ROWS,
+        string::ROWS,
+    ];

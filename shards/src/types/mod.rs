@@ -6,6 +6,7 @@ pub mod hash;
 pub mod list;
 pub mod listpack;
 pub mod zset;
+pub mod bits;
 pub mod intset;
 pub mod set;
 pub mod stream;
