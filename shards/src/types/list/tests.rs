@@ -1,3 +1,5 @@
+//! Against a plain model, over random calls; and what was found wrong once.
+
 use super::*;
 use crate::stdx::prng::Prng;
 use crate::types::listpack::{Element, Needle};
