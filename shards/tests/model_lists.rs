@@ -175,7 +175,7 @@ impl Model {
         }
         places.truncate(if count == 0 { usize::MAX } else { count.unsigned_abs() as usize });
         let mut at = 0..;
-        list.retain(|_| !places.contains(&at.next().unwrap()));
+        list.retain(|_| !places.contains(&at.next().expect("as many places as elements")));
         self.put(key, list);
         Some(int(places.len()))
     }
@@ -202,7 +202,7 @@ impl Model {
     }
 
     fn apply(&mut self, argv: &[Vec<u8>]) -> Answer {
-        let name = String::from_utf8(argv[0].to_ascii_uppercase()).unwrap();
+        let name = String::from_utf8(argv[0].to_ascii_uppercase()).expect("command names are ASCII");
         let args = &argv[1..];
         match (name.as_str(), args) {
             ("LPUSH" | "RPUSH" | "LPUSHX" | "RPUSHX", [key, items @ ..]) if !items.is_empty() => {

@@ -28,7 +28,7 @@ fn all_or_nothing() {
     assert_eq!(client.say("CONFIG GET timeout"), "[timeout 0]");
     assert_eq!(client.say("CONFIG SET timeout 7 hz 20"), "OK");
     assert_eq!(client.say("CONFIG GET timeout hz"), "[hz 20 timeout 7]");
-    assert_eq!(client.say("HELLO 3").is_error(), false);
+    assert!(!client.say("HELLO 3").is_error());
     assert_eq!(client.say("CONFIG GET timeout"), "{timeout=7}");
 }
 

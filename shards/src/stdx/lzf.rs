@@ -1,8 +1,10 @@
 //! LZF: the small, fast compression of RDB strings and of inner list nodes.
 //!
-//!     | 000LLLLL | bytes |            L + 1 bytes as they are
-//!     | LLLooooo | oooooooo |         L + 2 bytes again, from o + 1 bytes ago
-//!     | 111ooooo | LLLLLLLL | oooooooo |   L + 9 bytes again
+//! ```text
+//! | 000LLLLL | bytes |            L + 1 bytes as they are
+//! | LLLooooo | oooooooo |         L + 2 bytes again, from o + 1 bytes ago
+//! | 111ooooo | LLLLLLLL | oooooooo |   L + 9 bytes again
+//! ```
 //!
 //! The choices of the compressor (which places it remembers, when it gives up) are those of the LibLZF that Valkey
 //! embeds, so that what we write is what Valkey would write; anything in this format can be read.

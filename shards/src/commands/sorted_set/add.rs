@@ -95,7 +95,7 @@ impl Options {
     }
 
     fn check(&self, rest: usize) -> Result<(), CommandError> {
-        if rest == 0 || rest % 2 != 0 {
+        if rest == 0 || !rest.is_multiple_of(2) {
             return Err(SYNTAX);
         }
         if self.nx && self.xx {

@@ -86,12 +86,11 @@ impl List {
     /// Makes it ready to take `count` more elements of `bytes` bytes together.
     #[inline]
     pub fn grow(&mut self, bytes: usize, count: usize, shape: Shape) {
-        if let List::Packed(pack) = self {
-            if shape.exceeds(pack.size() + bytes, pack.len() + count) {
+        if let List::Packed(pack) = self
+            && shape.exceeds(pack.size() + bytes, pack.len() + count) {
                 let pack = std::mem::take(pack);
                 *self = List::Quick(Box::new(Quicklist::of_pack(pack, shape)));
             }
-        }
     }
 
     /// Becomes a listpack again if it has shrunk enough; for after elements went.

@@ -1,6 +1,8 @@
 //! One entry of a listpack: its bytes written and read.
 //!
-//!     | encoding and data | back length |
+//! ```text
+//! | encoding and data | back length |
+//! ```
 //!
 //! The back length spells the number of bytes before it, seven bits a byte and the lowest bits last, so that it can be
 //! read from its end by who walks backwards: all its bytes but the first have the high bit set.

@@ -1,6 +1,8 @@
 //! The block of a listpack and its edits.
 //!
-//!     | all bytes: 4 | elements: 2 | entry | entry | ... | ff |
+//! ```text
+//! | all bytes: 4 | elements: 2 | entry | entry | ... | ff |
+//! ```
 //!
 //! Both numbers have their low bytes first. 65535 elements means "count them".
 //!

@@ -214,7 +214,7 @@ impl Table {
     fn merge(&mut self) {
         let gone = self.segments.last_mut().and_then(Vec::pop).expect("the last bucket");
         self.buckets -= 1;
-        if self.buckets % SEGMENT == 0 {
+        if self.buckets.is_multiple_of(SEGMENT) {
             self.segments.pop();
         }
         let to = self.buckets - self.base();
