@@ -161,7 +161,10 @@ fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form: Form) -> R
         rest -= 1;
         rest > 0
     });
-    set.remove_ranks(if end == End::Min { 0..count } else { len - count..len });
+    // A set that goes as a whole is not taken apart here: its memory comes back in slices.
+    if count < len {
+        set.remove_ranks(if end == End::Min { 0..count } else { len - count..len });
+    }
     entry.touched(event(if end == End::Min { "zpopmin" } else { "zpopmax" }), count);
     if count == len {
         entry.remove_emptied();

@@ -71,7 +71,10 @@ pub const ZREMRANGEBYLEX: Command = Command {
 
 fn zrem(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let members = x.argv.from(2);
-    change(x, event("zrem"), |set| members.iter().filter(|member| set.remove(member).is_some()).count())
+    change(x, event("zrem"), |set| {
+        let removed = members.iter().filter(|member| set.remove(member).is_some()).count();
+        (removed, set.is_empty())
+    })
 }
 
 fn zremrangebyrank(x: &mut Exec<'_>) -> Result<(), CommandError> {
@@ -93,20 +96,25 @@ fn remove_ranks(x: &mut Exec<'_>, told: Event, ranks: impl Fn(&ZSet) -> Range<us
     change(x, told, |set| {
         let ranks = ranks(set);
         let removed = ranks.len();
-        set.remove_ranks(ranks);
-        removed
+        // A set that goes as a whole is not taken apart here: its memory comes back in slices.
+        let emptied = removed == set.len();
+        if !emptied {
+            set.remove_ranks(ranks);
+        }
+        (removed, emptied)
     })
 }
 
-/// Lets `remove` remove elements of the set and tells how many it said it did.
-fn change(x: &mut Exec<'_>, told: Event, remove: impl FnOnce(&mut ZSet) -> usize) -> Result<(), CommandError> {
+/// Lets `remove` remove elements of the set and tells how many it said it did, and that none is left if it said so.
+fn change(
+    x: &mut Exec<'_>, told: Event, remove: impl FnOnce(&mut ZSet) -> (usize, bool),
+) -> Result<(), CommandError> {
     let mut entry = x.ks.entry_mut(x.db, x.argv.get(1));
     let Some(set) = to_change(&mut entry)? else {
         x.reply.int(0);
         return Ok(());
     };
-    let removed = remove(set);
-    let emptied = set.is_empty();
+    let (removed, emptied) = remove(set);
     if removed > 0 {
         entry.touched(told, removed);
     }
