@@ -44,7 +44,7 @@ pub const HEXPIRE: Command = Command {
 /// HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 pub const HPEXPIRE: Command = Command {
     summary: "Lets fields of a hash expire after some milliseconds.",
-    args: &[Arg::key("key"), Arg::new("milliseconds", ArgKind::Integer), CONDITION.since("9.0.0"), FIELDS_ALONE],
+    args: &[Arg::key("key"), Arg::new("milliseconds", ArgKind::Integer), CONDITION.since("9.0.0"), FIELDS],
     ..expire_row("hpexpire", |x| expire(x, "hpexpire", 1, true))
 };
 
@@ -63,7 +63,12 @@ pub const HEXPIREAT: Command = Command {
 /// HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
 pub const HPEXPIREAT: Command = Command {
     summary: "Lets fields of a hash expire at a Unix time in milliseconds.",
-    args: &[Arg::key("key"), Arg::new("unix-time-milliseconds", ArgKind::Integer), CONDITION, FIELDS_ALONE],
+    args: &[
+        Arg::key("key"),
+        Arg::new("unix-time-milliseconds", ArgKind::Integer),
+        CONDITION.since("9.0.0"),
+        FIELDS,
+    ],
     ..expire_row("hpexpireat", |x| expire(x, "hpexpireat", 1, false))
 };
 

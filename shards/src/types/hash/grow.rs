@@ -30,9 +30,17 @@ pub fn resize_at(bytes: &mut Vec<u8>, at: usize, old: usize, new: usize) {
         bytes.truncate(len - (old - new));
         let fit = block_bytes(bytes.len());
         if fit < bytes.capacity() / 4 * 3 {
-            bytes.shrink_to(fit);
+            *bytes = fitted(bytes);
         }
     }
+}
+
+/// The same bytes in a block that fits. A copy: asked to shrink, the allocator leaves what is more than half full where
+/// it is.
+pub fn fitted(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(block_bytes(bytes.len()));
+    copy.extend_from_slice(bytes);
+    copy
 }
 
 #[cfg(test)]

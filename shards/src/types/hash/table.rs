@@ -23,7 +23,7 @@ use std::hash::{BuildHasher, Hasher};
 use ahash::RandomState;
 
 use super::cell::Probe;
-use super::grow::block_bytes;
+use super::grow::{block_bytes, fitted};
 use super::pack::{self, Place};
 use super::{Expiry, Field, Text, Was};
 
@@ -237,8 +237,8 @@ impl Table {
         if self.packs.len() == self.packs.capacity() {
             self.packs.reserve_exact(self.packs.len() / 8 + 4);
         }
-        self.packs[from] = fitted(stay);
-        self.packs.push(fitted(go));
+        self.packs[from] = fitted(&stay);
+        self.packs.push(fitted(&go));
         self.split += 1;
         if self.split > self.mask {
             self.mask = 2 * self.mask + 1;
@@ -381,10 +381,4 @@ impl Table {
         assert_eq!((len, timed), (self.len, self.timed));
         assert_eq!(self.packs.iter().map(Vec::len).sum::<usize>(), self.used);
     }
-}
-
-/// The same bytes in a block that fits.
-fn fitted(mut pack: Vec<u8>) -> Vec<u8> {
-    pack.shrink_to(block_bytes(pack.len()));
-    pack
 }
