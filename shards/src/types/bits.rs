@@ -38,7 +38,7 @@ pub fn find(bytes: &[u8], first: usize, last: usize, bit: bool) -> Option<usize>
     let dull = if bit { 0x00 } else { 0xff };
     let mut at = first;
     while at <= last {
-        if at % 8 == 0 && bytes[at / 8] == dull {
+        if at.is_multiple_of(8) && bytes[at / 8] == dull {
             at = skip(bytes, at / 8, dull) * 8;
         } else if get(bytes, at) == bit {
             return Some(at);

@@ -83,7 +83,7 @@ fn find_keys(argv: Args<'_>, found: &mut Vec<usize>) -> Result<(), CommandError>
             () if is("noack") => 1,
             () => {
                 let rest = argv.len() - at - 1;
-                if is("streams") && rest % 2 == 0 {
+                if is("streams") && rest.is_multiple_of(2) {
                     found.extend(at + 1..at + 1 + rest / 2);
                 }
                 return Ok(());
@@ -307,7 +307,7 @@ fn read_grouped(x: &mut Exec<'_>, place: Place<'_>, from: From, words: &Words<'_
             delivery.history(reply, id, count);
             true
         }
-        From::New if !delivery.log.last_live().is_some_and(|last| last > delivery.group.last_id) => false,
+        From::New if delivery.log.last_live().is_none_or(|last| last <= delivery.group.last_id) => false,
         From::New => {
             reply_key(reply, place.key);
             delivery.new_entries(reply, count, !words.no_ack);
