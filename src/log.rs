@@ -1,7 +1,9 @@
 //! Log lines as Valkey writes them, and the report of a crash.
 //!
-//!     pid:role day month year hh:mm:ss.mmm level message
-//!     4711:M 20 Nov 2026 12:15:00.123 * Ready to accept connections tcp
+//! ```text
+//! pid:role day month year hh:mm:ss.mmm level message
+//! 4711:M 20 Nov 2026 12:15:00.123 * Ready to accept connections tcp
+//! ```
 //!
 //! The rest of the server logs with `tracing`; its levels become Valkey's: trace is debug (`.`), debug is verbose
 //! (`-`), info is notice (`*`), warn and error are warning (`#`). Fields follow the message as ` name=value`.

@@ -1,9 +1,11 @@
 //! The process among its kin: the terminal it leaves, the supervisor it tells, the file that holds its id, and what
 //! the kernel grants it.
 //!
-//!     detach            before any thread, log or socket exists
-//!     settle_in         once the log runs: open files, huge pages, OOM score
-//!     write_pid_file, ready, stopping, remove_pid_file
+//! ```text
+//! detach            before any thread, log or socket exists
+//! settle_in         once the log runs: open files, huge pages, OOM score
+//! write_pid_file, ready, stopping, remove_pid_file
+//! ```
 //!
 //! All of it is best effort, as in Valkey: what the kernel refuses is logged, and only a limit of open files too low
 //! to serve anybody stops the start.

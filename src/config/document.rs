@@ -3,7 +3,9 @@
 //! The file in the repository must equal what this makes; a test compares them, and writes the file anew when
 //! RINGKEY_BLESS is set:
 //!
-//!     RINGKEY_BLESS=1 cargo test --lib config::document
+//! ```text
+//! RINGKEY_BLESS=1 cargo test --lib config::document
+//! ```
 //!
 //! Directives that do what they say stand with their default; those that are unset, idle or not built yet stand as
 //! comments. Hidden ones do not stand there. Loading the file is the same as loading nothing.

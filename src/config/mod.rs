@@ -5,8 +5,10 @@
 //! documented file (`document`). The names, the units and the words of every error are Valkey's, so that its files
 //! and command lines and those of Redis work as they are.
 //!
-//!     file, stdin, --options --> load --> Config --> Store (one owner) --> Feed --> Reader (each core)
-//!                                                      ^ get, propose + commit, rewrite
+//! ```text
+//! file, stdin, --options --> load --> Config --> Store (one owner) --> Feed --> Reader (each core)
+//!                                                  ^ get, propose + commit, rewrite
+//! ```
 //!
 //! The server reads plain fields: `config.memory.maxmemory`. A `Config` never changes once it is handed out; a change
 //! is a new one with a higher epoch. All is text in, result out, but for `disk`, the one file that touches the world.

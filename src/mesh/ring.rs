@@ -1,8 +1,10 @@
 //! A bounded queue with one writer and one reader.
 //!
-//!     slots   [ . . r r r p p . ]      r: published, the reader's      p: written, not yet published
-//!                   ^     ^   ^        .: the writer's
-//!                 head  tail  the writer's own tail
+//! ```text
+//! slots   [ . . r r r p p . ]      r: published, the reader's      p: written, not yet published
+//!               ^     ^   ^        .: the writer's
+//!             head  tail  the writer's own tail
+//! ```
 //!
 //! `tail` counts what was published, `head` what was taken; both only grow (and wrap), a slot is the count modulo the
 //! capacity. Each side keeps its own count and the last it saw of the other's, so it reads the other's cache line only

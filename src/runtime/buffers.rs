@@ -3,10 +3,12 @@
 //! Ten thousand idle connections thus hold no input memory at all; the number of buffers only bounds how many connections can
 //! deliver input in one turn. The rest fail with ENOBUFS and are armed again when buffers came back.
 //!
-//!     ring  (one page or more, shared with the kernel)   memory (count x size, ours, named by the ring's entries)
-//!     +------------------------------+                   +--------+--------+--- ... ---+
-//!     | addr len bid | addr len bid  | ... tail          | buf 0  | buf 1  |           |
-//!     +------------------------------+                   +--------+--------+--- ... ---+
+//! ```text
+//! ring  (one page or more, shared with the kernel)   memory (count x size, ours, named by the ring's entries)
+//! +------------------------------+                   +--------+--------+--- ... ---+
+//! | addr len bid | addr len bid  | ... tail          | buf 0  | buf 1  |           |
+//! +------------------------------+                   +--------+--------+--- ... ---+
+//! ```
 //!
 //! A buffer is owned by the kernel from [`Buffers::give`] until a completion names it, then by us until it is given back.
 //!

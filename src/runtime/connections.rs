@@ -4,8 +4,10 @@
 //! connection keeps its place until the last of them has completed. A place that is free again gets a new generation; ids of
 //! earlier users are stale from then on and find nothing.
 //!
-//!     receive:  Idle -> Armed -> Held (chunk out) -> Idle          Armed -> Starved (no buffer) -> Idle
-//!               Idle -> Filling -> Filled (buffer out) -> Idle
+//! ```text
+//! receive:  Idle -> Armed -> Held (chunk out) -> Idle          Armed -> Starved (no buffer) -> Idle
+//!           Idle -> Filling -> Filled (buffer out) -> Idle
+//! ```
 //!
 //! Invariant: a place is free exactly if its descriptor is none; then nothing is under way on it.
 

@@ -5,8 +5,10 @@
 //! [`Waker`](std::task::Waker) was called ([`Event::Woken`](super::Event::Woken)). Bytes travel in both directions as whole
 //! `Vec<u8>`s; nothing is shared but a queue with a lock, touched once per block and not per command.
 //!
-//!     core ---- push(Vec) ----> [ queue, bounded ] ----> worker: glommio executor, direct I/O ----> file.tmp -> file
-//!     core <--- BulkEvent ----- [ results, waker ] <---- worker
+//! ```text
+//! core ---- push(Vec) ----> [ queue, bounded ] ----> worker: glommio executor, direct I/O ----> file.tmp -> file
+//! core <--- BulkEvent ----- [ results, waker ] <---- worker
+//! ```
 //!
 //! Memory is bounded: a writer is `is_full` beyond [`QUEUE_BYTES`] until [`BulkEvent::Room`] says that it drained; a reader
 //! delivers at most [`CREDIT_BYTES`] ahead of what its owner said it had consumed. A full disk, a missing directory or a

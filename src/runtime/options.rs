@@ -4,7 +4,9 @@
 //! 64 KiB or a few MiB. Each core therefore takes at most its share of the limit, or the first one would leave nothing to the
 //! others; and since other processes of the user count too, it halves further when the kernel says no.
 //!
-//!     1024 submissions, 8192 completions: 64 + 132 KiB; the smallest, 32 and 64: 8 KiB; 256 buffers: 4 KiB
+//! ```text
+//! 1024 submissions, 8192 completions: 64 + 132 KiB; the smallest, 32 and 64: 8 KiB; 256 buffers: 4 KiB
+//! ```
 
 use std::io;
 use std::thread::sleep;

@@ -4,7 +4,9 @@
 //! turn it is (a random one of those that have something to do, or, when nobody has, the one whose time-out comes first:
 //! then the clock jumps there), the test runs one turn of that core, and a core's `wait` returns at once.
 //!
-//!     while let Some(core) = sim.step() { cores[core].turn(); }
+//! ```text
+//! while let Some(core) = sim.step() { cores[core].turn(); }
+//! ```
 //!
 //! What the kernel may do, this does, and more often: input is cut at any point, also into single bytes; sends and file writes
 //! complete late; events of different connections come in any order; a peer that does not read stalls a send; requests that

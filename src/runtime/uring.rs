@@ -7,10 +7,12 @@
 //!
 //! A completion finds its way by its user data:
 //!
-//!     63      56 55                32 31                 0
-//!     +---------+--------------------+-------------------+
-//!     |   op    |  generation (low)  |  place, core, ... |
-//!     +---------+--------------------+-------------------+
+//! ```text
+//! 63      56 55                32 31                 0
+//! +---------+--------------------+-------------------+
+//! |   op    |  generation (low)  |  place, core, ... |
+//! +---------+--------------------+-------------------+
+//! ```
 //!
 //! Closing cancels what is under way and frees descriptor, buffers and place when the last completion has come.
 //!

@@ -9,11 +9,13 @@
 //!
 //! Use it with `mod common;` in `tests/NAME.rs`, or `#[path = "../common/mod.rs"] mod common;` in `tests/NAME/main.rs`:
 //!
-//!     let server = Server::start(2);                        // 2 shards; Server::with(2, &["--maxclients", "10"])
-//!     let mut client = server.client();
-//!     assert_eq!(client.say("SET a 1"), "OK");
-//!     assert_eq!(client.call(&[&b"GET"[..], b"a"]), "1");   // any bytes
-//!     assert_eq!(client.say("MGET a b"), "[1 (nil)]");
+//! ```text
+//! let server = Server::start(2);                        // 2 shards; Server::with(2, &["--maxclients", "10"])
+//! let mut client = server.client();
+//! assert_eq!(client.say("SET a 1"), "OK");
+//! assert_eq!(client.call(&[&b"GET"[..], b"a"]), "1");   // any bytes
+//! assert_eq!(client.say("MGET a b"), "[1 (nil)]");
+//! ```
 //!
 //! A server starts in milliseconds, so every test has its own. When a test fails, the log of its server is printed.
 

@@ -1,9 +1,13 @@
 //! A block of entries: one listpack, in the bytes that Valkey writes and RDB carries.
 //!
-//!     | live | deleted | n | name 1 | ... | name n | 0 | entry | entry | ...
+//! ```text
+//! | live | deleted | n | name 1 | ... | name n | 0 | entry | entry | ...
+//! ```
 //!
-//!     entry, its names those of the head:  | flags | ms | seq | value 1 | ... | value n | pieces |
-//!     entry with names of its own:         | flags | ms | seq | n | name 1 | value 1 | ... | pieces |
+//! ```text
+//! entry, its names those of the head:  | flags | ms | seq | value 1 | ... | value n | pieces |
+//! entry with names of its own:         | flags | ms | seq | n | name 1 | value 1 | ... | pieces |
+//! ```
 //!
 //! The head names the fields of the node's first entry; an entry with just these leaves them out and says so in its
 //! flags. `ms` and `seq` are differences to the node's id (that of its first entry), kept outside. `pieces` counts the
