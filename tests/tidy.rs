@@ -225,13 +225,15 @@ fn nothing_is_left_for_later_without_a_reason() {
 
 #[test]
 fn no_path_of_a_machine_stands_in_the_tree() {
-    let needles = ["/work/", "/root/", "/home/", "--index-url", "artifactory"];
+    let mut needles = vec!["/home/".to_owned(), "--index-url".to_owned()];
+    // Whoever runs this: their own folder, unless it is too short to mean anything.
+    needles.extend(std::env::var("HOME").ok().filter(|home| home.len() > 4).map(|home| format!("{home}/")));
     let kinds = ["rs", "toml", "md", "py", "sh", "yml", "yaml", "json", "transcript", "conf", "service", ""];
     let mut wrong = Vec::new();
     for file in files(&root(), &kinds).into_iter().filter(|file| *file != this_file()) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         for (i, line) in text.lines().enumerate() {
-            if needles.iter().any(|needle| line.contains(needle)) {
+            if needles.iter().any(|needle| line.contains(needle.as_str())) {
                 wrong.push(format!("{}:{}: {line}", file.display(), i + 1));
             }
         }
