@@ -9,7 +9,12 @@
 //! line: [Missing] [Here a..b] [Missing] [Here b..c]     tickets front, front+1, ...
 //! ```
 //!
-//! Invariant: the line never starts with `Here`; `held` is empty when the line is.
+//! A *push* (a message to a subscriber, an invalidation, a line of MONITOR) answers no command. It stands behind every
+//! reply that is here and before those that are missing, so a client blocked in BLPOP gets its messages at once, a reply
+//! is never torn, and what was answered before an invalidation is also read before it.
+//!
+//! Invariant: the line never starts with `Here`; `held` is empty when the line is; a push in `pushes` stands behind a
+//! `Here` of the line.
 
 use std::collections::VecDeque;
 
@@ -34,6 +39,8 @@ pub struct Replies {
     /// Ticket of the first place in the line.
     front: Ticket,
     held: Vec<u8>,
+    /// Pushes in `held`, each with the ticket of the reply it stands behind; tickets never fall.
+    pushes: VecDeque<(Ticket, usize, usize)>,
     /// Most bytes ever taken at once.
     peak: usize,
 }
@@ -51,8 +58,10 @@ impl Replies {
         let start = self.held.len();
         let result = reply(&mut self.held);
         let end = self.held.len();
+        let last_ticket = self.front + self.line.len() as u64 - 1;
+        let pushed_behind = self.pushes.back().is_some_and(|(ticket, ..)| *ticket == last_ticket);
         match self.line.back_mut() {
-            Some(Place::Here { end: last, .. }) if *last == start => *last = end,
+            Some(Place::Here { end: last, .. }) if *last == start && !pushed_behind => *last = end,
             _ => self.line.push_back(Place::Here { start, end }),
         }
         result
@@ -83,9 +92,30 @@ impl Replies {
         }
     }
 
+    /// Adds bytes that answer no command, in two parts.
+    #[inline]
+    pub fn push_parts(&mut self, first: &[u8], second: &[u8]) {
+        let last = if self.line.is_empty() { None } else { self.line.iter().rposition(|p| matches!(p, Place::Here { .. })) };
+        let Some(at) = last else {
+            self.out.extend_from_slice(first);
+            return self.out.extend_from_slice(second);
+        };
+        let start = self.held.len();
+        self.held.extend_from_slice(first);
+        self.held.extend_from_slice(second);
+        // A reply further back that came later has its pushes behind it already; this one joins the last of them.
+        let ticket = self.front + at as u64;
+        let ticket = self.pushes.back().map_or(ticket, |(last, ..)| ticket.max(*last));
+        self.pushes.push_back((ticket, start, self.held.len()));
+    }
+
     fn advance(&mut self) {
         while let Some(Place::Here { start, end }) = self.line.front().copied() {
             self.out.extend_from_slice(&self.held[start..end]);
+            while let Some((_, start, end)) = self.pushes.front().copied().filter(|push| push.0 == self.front) {
+                self.out.extend_from_slice(&self.held[start..end]);
+                self.pushes.pop_front();
+            }
             self.line.pop_front();
             self.front += 1;
         }
@@ -134,7 +164,7 @@ impl Replies {
 
     /// Capacity held.
     pub fn memory_bytes(&self) -> usize {
-        self.out.capacity() + self.held.capacity() + self.line.capacity() * size_of::<Place>()
+        self.out.capacity() + self.held.capacity() + self.line.capacity() * size_of::<Place>() + self.pushes.capacity() * size_of::<(Ticket, usize, usize)>()
     }
 }
 
@@ -177,6 +207,37 @@ mod tests {
         r.fill(b, b"b");
         r.fill(a, b"a");
         assert_eq!(r.take(vec![]), b"bc");
+    }
+
+    #[test]
+    fn a_push_stands_behind_what_is_answered_and_before_what_is_missing() {
+        let mut r = Replies::default();
+        r.push_parts(b"1", b"");
+        let a = r.reserve(true);
+        r.push_parts(b"", b"2");
+        assert_eq!(r.take(vec![]), b"12");
+        let b = r.reserve(true);
+        say(&mut r, "c");
+        r.push_parts(b"3", b"");
+        r.push_parts(b"4", b"");
+        say(&mut r, "d");
+        r.fill(b, b"b");
+        assert_eq!(r.ready_bytes(), 0);
+        r.fill(a, b"a");
+        assert_eq!(r.take(vec![]), b"abc34d");
+        assert!(r.is_complete());
+    }
+
+    #[test]
+    fn pushes_keep_their_order_whatever_is_answered_between_them() {
+        let mut r = Replies::default();
+        let (a, b, c) = (r.reserve(true), r.reserve(true), r.reserve(true));
+        r.fill(c, b"c");
+        r.push_parts(b"1", b"");
+        r.fill(b, b"b");
+        r.push_parts(b"", b"2");
+        r.fill(a, b"a");
+        assert_eq!(r.take(vec![]), b"abc12");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What cores say to each other.
 //!
-//! The traffic of pipelines is two kinds of batch: *calls* for the core that owns their keys, and *replies* back. A batch
+//! The traffic of pipelines is two kinds of batch: *calls* for the core that owns their keys, and *replies* back; *pushes*
+//! (`push.rs`) are a third, and go behind the other two. A batch
 //! is one buffer a peer and turn, so a call costs a header and its bytes, not an allocation; buffers are reused by whoever
 //! received them. Everything rarer is a message of its own.
 //!
@@ -26,6 +27,8 @@ pub enum Message {
     Calls(Vec<u8>),
     /// A batch of replies.
     Replies(Vec<u8>),
+    /// A batch of pushes ([`super::push`]).
+    Pushes(Vec<u8>),
     /// A connection to adopt.
     Adopt {
         /// The socket.

@@ -20,6 +20,7 @@
 //! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
+//! | `push.rs` | frames for connections of any core: messages, invalidations, MONITOR |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
 
@@ -34,6 +35,7 @@ pub mod memory;
 pub mod message;
 pub mod multi;
 pub mod owner;
+pub mod push;
 pub mod query;
 pub mod report;
 pub mod serve;
@@ -146,6 +148,9 @@ pub struct Center {
     /// Batches of this turn, by core.
     calls_out: Vec<Vec<u8>>,
     replies_out: Vec<Vec<u8>>,
+    pushes_out: Vec<Vec<u8>>,
+    /// Pushes for connections that were not in the table.
+    strays: Vec<u8>,
     spare: Vec<Vec<u8>>,
     loopback: VecDeque<Message>,
     actions: Vec<Action>,
@@ -198,6 +203,8 @@ impl Center {
             waiters: Waiters::default(),
             calls_out: vec![Vec::new(); cores],
             replies_out: vec![Vec::new(); cores],
+            pushes_out: vec![Vec::new(); cores],
+            strays: Vec::new(),
             spare: Vec::new(),
             loopback: VecDeque::new(),
             actions: Vec::new(),
@@ -304,15 +311,17 @@ impl Center {
     /// Hands this turn's batches for a core to the mesh.
     fn post_batches(&mut self, core: usize) {
         debug_assert!(core != self.id || self.replies_out[core].is_empty() && self.calls_out[core].is_empty());
-        if !self.calls_out[core].is_empty() {
-            let next = self.spare.pop().unwrap_or_default();
-            let batch = std::mem::replace(&mut self.calls_out[core], next);
-            self.mesh.post(core, Message::Calls(batch));
-        }
-        if !self.replies_out[core].is_empty() {
-            let next = self.spare.pop().unwrap_or_default();
-            let batch = std::mem::replace(&mut self.replies_out[core], next);
-            self.mesh.post(core, Message::Replies(batch));
+        let kinds: [(&mut Vec<Vec<u8>>, fn(Vec<u8>) -> Message); 3] = [
+            (&mut self.calls_out, Message::Calls),
+            (&mut self.replies_out, Message::Replies),
+            (&mut self.pushes_out, Message::Pushes),
+        ];
+        for (batches, message) in kinds {
+            if !batches[core].is_empty() {
+                let next = self.spare.pop().unwrap_or_default();
+                let batch = std::mem::replace(&mut batches[core], next);
+                self.mesh.post(core, message(batch));
+            }
         }
     }
 

@@ -184,6 +184,7 @@ impl Center {
     /// The reply a stalled connection was waiting for.
     pub(super) fn end_stall(&mut self, conn: ConnId, connection: &mut Connection, ticket: u64, reply: &[u8]) {
         connection.replies.fill(ticket, reply);
+        self.settle_strays(conn, connection);
         if matches!(connection.stall, Some(Stall::Working(t) | Stall::Blocked(t)) if t == ticket) {
             connection.stall = None;
             self.ready.push(conn);

@@ -145,6 +145,7 @@ impl Center {
             for parsed in &batch.requests {
                 let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
                 let after = self.run_request(conn, connection, argv, parsed.entry, parsed.owner);
+                self.settle_strays(conn, connection);
                 if !matches!(after, After::Held) {
                     if let Some(entry) = parsed.entry {
                         self.note_request(entry, argv, parsed.end - at, &connection.session);
@@ -175,6 +176,7 @@ impl Center {
                     if !matches!(self.run_request(conn, connection, argv, entry, None), After::Held) {
                         at += end;
                     }
+                    self.settle_strays(conn, connection);
                     connection.parser = parser;
                 }
                 Step::Incomplete { need } => {

@@ -436,6 +436,7 @@ impl Center {
         match message {
             Message::Calls(batch) => self.run_calls(from, batch),
             Message::Replies(batch) => self.take_replies(batch),
+            Message::Pushes(batch) => self.take_pushes(batch),
             Message::Adopt { fd, unix } => self.actions.push(Action::Adopt { fd, unix }),
             Message::Request(request) => self.on_request(from, *request),
             Message::Answer(answer) => self.on_answer(from, *answer),
@@ -487,6 +488,8 @@ impl Center {
                 self.on_finished(finished);
             } else if let Some(conn) = self.ready.pop() {
                 self.resume(conn);
+            } else if !self.strays.is_empty() {
+                self.end_strays();
             } else {
                 return;
             }
