@@ -75,7 +75,7 @@ fn xadd(x: &mut Exec<'_>) -> Result<(), CommandError> {
     } else {
         let mut new = Stream::default();
         new.log.append(id, fields, limits).map_err(|_| TOO_LARGE)?;
-        entry.set_object(Box::new(Object::Stream(new)), tag::STREAM, Ttl::Clear, ADDED);
+        entry.set_object(Box::new(Object::Stream(Box::new(new))), tag::STREAM, Ttl::Clear, ADDED);
     }
     let mut left = Vec::new();
     if let Some((trim, _)) = &words.trim {

@@ -204,7 +204,7 @@ fn create(x: &mut Exec<'_>) -> Result<(), CommandError> {
     } else {
         let mut new = Stream::default();
         new.groups.insert(name.into(), group);
-        entry.set_object(Box::new(Object::Stream(new)), tag::STREAM, Ttl::Clear, CREATED);
+        entry.set_object(Box::new(Object::Stream(Box::new(new))), tag::STREAM, Ttl::Clear, CREATED);
     }
     x.reply.ok();
     Ok(())
@@ -241,7 +241,7 @@ fn destroy(x: &mut Exec<'_>) -> Result<(), CommandError> {
         entry.count_more(1);
         // What a large group holds is dropped in slices, as a stream that has nothing else.
         let left = group.map(|group| Stream { groups: [(Box::from(name), group)].into(), ..Stream::default() });
-        entry.discard(left.map(|left| Box::new(Object::Stream(left))));
+        entry.discard(left.map(|left| Box::new(Object::Stream(Box::new(left)))));
     }
     x.reply.int(there.into());
     Ok(())
