@@ -13,6 +13,8 @@ use crate::args::{Args, Span};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum EventClass {
+    /// No event at all: the value changed in a way that nobody is told of, but that is to be replayed.
+    None = 0,
     /// `g`: DEL, EXPIRE, RENAME ...
     Generic = 1 << 2,
     /// `$`
@@ -49,6 +51,8 @@ impl Event {
     pub const fn new(class: EventClass, name: &'static str) -> Event {
         Event { class, name }
     }
+    /// A change without an event (PFCOUNT keeps what it counted).
+    pub const NONE: Event = Event::new(EventClass::None, "");
     /// DEL and everything that deletes like it.
     pub const DEL: Event = Event::new(EventClass::Generic, "del");
     /// A key whose time came.

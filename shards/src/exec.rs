@@ -33,6 +33,8 @@ pub struct Limits {
     pub zset_value_max: usize,
     /// `lazyfree-lazy-server-del`: what a command empties is propagated as UNLINK.
     pub lazy_server_del: bool,
+    /// `hll-sparse-max-bytes`: the longest sparse HyperLogLog.
+    pub hll_sparse_bytes_max: usize,
     /// `set-max-*`: up to where sets stay compact. The seed in it is the shard's own.
     pub set: SetLimits,
     /// `list-max-listpack-size` and `list-compress-depth`.
@@ -52,6 +54,7 @@ impl Default for Limits {
             zset_entries_max: 128,
             zset_value_max: 64,
             lazy_server_del: true,
+            hll_sparse_bytes_max: 3000,
             set: SetLimits::default(),
             list: list::Shape::default(),
             stream_node: NodeLimits::default(),

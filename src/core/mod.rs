@@ -254,6 +254,7 @@ impl Center {
             zset_entries_max: usize::try_from(c.types.zset_max_listpack_entries).unwrap_or(usize::MAX),
             zset_value_max: usize::try_from(c.types.zset_max_listpack_value).unwrap_or(usize::MAX),
             lazy_server_del: c.lazyfree.lazyfree_lazy_server_del,
+            hll_sparse_bytes_max: usize::try_from(c.types.hll_sparse_max_bytes).unwrap_or(usize::MAX),
             set: shards::types::set::SetLimits {
                 intset_entries: usize::try_from(c.types.set_max_intset_entries).unwrap_or(usize::MAX),
                 listpack_entries: usize::try_from(c.types.set_max_listpack_entries).unwrap_or(usize::MAX),

@@ -5,6 +5,7 @@ pub mod container;
 pub mod database;
 pub mod generic;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod scanning;
 pub mod set;
@@ -22,6 +23,7 @@ pub const FAMILIES: &[&[Command]] =
         database::ROWS,
         generic::ROWS,
         hash::ROWS,
+        hyperloglog::ROWS,
         list::ROWS,
         set::ROWS,
         sorted_set::ROWS,

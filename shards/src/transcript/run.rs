@@ -74,6 +74,7 @@ impl Bare {
                 .shard
                 .effects()
                 .changes()
+                .filter(|(change, _)| !change.event.name.is_empty())
                 .map(|(change, key)| [change.event.name.as_bytes(), b":", key].concat())
                 .collect();
             if events != *expected {

@@ -7,6 +7,7 @@ pub mod list;
 pub mod listpack;
 pub mod zset;
 pub mod bits;
+pub mod hll;
 pub mod intset;
 pub mod set;
 pub mod stream;

@@ -33,7 +33,7 @@ rows! { types: Types, "DATA STRUCTURES", "Up to where small collections are kept
         range(0, I64_MAX), memory, alias("zset-max-ziplist-value");
     "hll-sparse-max-bytes" => hll_sparse_max_bytes: u64 = 3000,
         "Bytes of a HyperLogLog in its sparse form.",
-        range(0, I64_MAX), memory, later("compact forms have fixed thresholds");
+        range(0, I64_MAX), memory;
     "stream-node-max-bytes" => stream_node_max_bytes: u64 = 4096,
         "Bytes of a stream node; 0 means no limit.",
         range(0, I64_MAX), memory;
