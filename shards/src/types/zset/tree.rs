@@ -45,7 +45,6 @@ struct Inner {
 }
 
 /// The tree.
-#[derive(Clone)]
 pub(super) struct Tree {
     leaves: Vec<Leaf>,
     free_leaves: Vec<u32>,
@@ -68,6 +67,23 @@ struct Path {
     leaf: u32,
     /// Elements before the leaf.
     rank: usize,
+}
+
+/// A copy's packs have no room to spare, so they are counted anew.
+impl Clone for Tree {
+    fn clone(&self) -> Tree {
+        let leaves = self.leaves.clone();
+        Tree {
+            pack_bytes: leaves.iter().map(|leaf| leaf.pack.heap_bytes()).sum(),
+            leaves,
+            free_leaves: self.free_leaves.clone(),
+            inners: self.inners.clone(),
+            free_inners: self.free_inners.clone(),
+            index: self.index.clone(),
+            hasher: self.hasher.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Reads the member of an element, if it is asked for.
