@@ -4,6 +4,7 @@ pub mod bitmap;
 pub mod container;
 pub mod database;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
@@ -22,6 +23,7 @@ pub const FAMILIES: &[&[Command]] =
         bitmap::ROWS,
         database::ROWS,
         generic::ROWS,
+        geo::ROWS,
         hash::ROWS,
         hyperloglog::ROWS,
         list::ROWS,

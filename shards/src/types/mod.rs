@@ -2,6 +2,7 @@
 //!
 //! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
 
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod listpack;

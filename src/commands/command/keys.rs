@@ -71,11 +71,11 @@ fn by_specs(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     for spec in entry.facts.keys.iter().filter(|spec| spec.flags & key::NOT_KEY == 0) {
         let mut at = Vec::new();
         spec.indexes(call, &mut at).ok()?;
-        if spec.flags & key::INCOMPLETE != 0 {
+        let varies = spec.flags & key::VARIABLE_FLAGS != 0;
+        if spec.flags & key::INCOMPLETE != 0 || (varies && entry.facts.finds_keys) {
             return None;
         }
-        let varying = entry.facts.key_flags.filter(|_| spec.flags & key::VARIABLE_FLAGS != 0);
-        let flags = varying.map_or(spec.flags, |flags| flags(call));
+        let flags = flags_of(entry, call, spec.flags);
         found.extend(at.into_iter().map(|at| (at, flags)));
     }
     Some(found)
@@ -89,6 +89,14 @@ fn by_row(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     let mut at = Vec::new();
     entry.key_indexes(call, &mut at).ok()?;
     let specs = entry.facts.keys;
-    let flags = |nth: usize| specs.get(nth).or(specs.last()).map_or(0, |spec| spec.flags & !key::INCOMPLETE);
+    let flags = |nth: usize| {
+        specs.get(nth).or(specs.last()).map_or(0, |spec| flags_of(entry, call, spec.flags & !key::INCOMPLETE))
+    };
     Some(at.into_iter().enumerate().map(|(nth, at)| (at, flags(nth))).collect())
+}
+
+/// The flags of a spec, or what the row says of this call where they vary.
+fn flags_of(entry: &Entry, call: Args<'_>, flags: u32) -> u32 {
+    let varying = entry.facts.key_flags.filter(|_| flags & key::VARIABLE_FLAGS != 0);
+    varying.map_or(flags, |flags| flags(call))
 }

@@ -36,7 +36,7 @@ pub const ZADD: Command = Command {
         Arg::token("increment", "INCR").opt().since("3.0.2"),
         Arg::block("data", &[Arg::new("score", ArgKind::Double), Arg::new("member", ArgKind::String)]).many(),
     ],
-    ..Command::new("zadd", |x| add(x, false))
+    ..Command::new("zadd", |x| add(x, x.argv, false))
 };
 
 /// ZINCRBY key increment member
@@ -50,7 +50,7 @@ pub const ZINCRBY: Command = Command {
     acl: category::SORTEDSET,
     keys: &[KeySpec::one(1, key::RW | key::ACCESS | key::UPDATE)],
     args: &[Arg::key("key"), Arg::new("increment", ArgKind::Integer), Arg::new("member", ArgKind::String)],
-    ..Command::new("zincrby", |x| add(x, true))
+    ..Command::new("zincrby", |x| add(x, x.argv, true))
 };
 
 const NOT_A_SUM: CommandError = CommandError::Static("ERR resulting score is not a number (NaN)");
@@ -117,8 +117,8 @@ struct Done {
     score: Option<f64>,
 }
 
-fn add(x: &mut Exec<'_>, incr: bool) -> Result<(), CommandError> {
-    let argv = x.argv;
+/// Runs ZADD, or ZINCRBY, with these arguments (GEOADD is a ZADD, too).
+pub(crate) fn add(x: &mut Exec<'_>, argv: Args<'_>, incr: bool) -> Result<(), CommandError> {
     let options = Options::parse(argv, incr)?;
     let mut longest = 0;
     for i in (options.first..argv.len()).step_by(2) {

@@ -5,7 +5,7 @@
 //! `range` every form of ZRANGE with `range_rows` their rows, `pop`, `random`, `scan`, and `combine` with `combine_rows`
 //! for unions, intersections and differences.
 
-mod add;
+pub(crate) mod add;
 mod bounds;
 mod combine;
 mod combine_rows;
