@@ -14,6 +14,7 @@
 //! | [`connection`] | one client, without I/O |
 //! | [`dispatch`] | the table of commands, the gates, the routes |
 //! | [`coordinator`] | transactions over several shards |
+//! | [`pubsub`] | who listens to which channel |
 //! | [`commands`] | commands that need the server |
 //! | [`config`] | every directive |
 //! | [`log`] | log lines and crash reports |
@@ -37,6 +38,7 @@ pub mod log;
 pub mod mesh;
 pub mod process;
 pub mod protocol;
+pub mod pubsub;
 pub mod runtime;
 pub mod start;
 pub mod stats;

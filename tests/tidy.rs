@@ -51,8 +51,10 @@ const SERVER: &[(&str, &[&str])] = &[
     ("process", &["config"]),
     // Statistics are kept by command.
     ("stats", &["dispatch"]),
-    // A session holds queued calls and its parser.
-    ("connection", &["dispatch", "protocol"]),
+    // Subscribers are named by their connections.
+    ("pubsub", &["runtime"]),
+    // A session holds queued calls, its parser and its subscriptions.
+    ("connection", &["dispatch", "protocol", "pubsub"]),
     // Transactions are made of calls and of a client's watched keys.
     ("coordinator", &["connection", "dispatch"]),
     ("dispatch", &["commands", "config", "connection"]),

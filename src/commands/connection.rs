@@ -3,6 +3,7 @@
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
 use shards::command::{Arg, ArgKind, Group, category, flag};
 use shards::error::{CommandError, NOT_AN_INTEGER};
+use shards::reply::Resp;
 
 shards::rows! {
     /// The family's rows.
@@ -24,6 +25,13 @@ pub const PING: ServerCommand = ServerCommand {
 };
 
 fn ping(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    // A subscriber of RESP2 expects nothing but arrays.
+    if x.argc() <= 2 && x.session.resp == Resp::V2 && x.session.is_subscriber() {
+        x.reply.array(2);
+        x.reply.bulk(b"pong");
+        x.reply.bulk(x.argv.iter().nth(1).unwrap_or_default());
+        return Ok(Flow::Done);
+    }
     match x.argc() {
         1 => x.reply.simple("PONG"),
         2 => x.reply.bulk(x.argv.get(1)),

@@ -14,6 +14,7 @@ pub mod debug;
 pub mod handshake;
 pub mod info;
 pub mod memory;
+pub mod pubsub;
 pub mod server;
 pub mod shutdown;
 pub mod transaction;
@@ -22,6 +23,7 @@ pub mod wait;
 use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
 use crate::core::Center;
+use crate::core::publish::Confirmation;
 use crate::core::query::{Finish, Question};
 use crate::dispatch::table::Entry;
 use crate::runtime::ConnId;
@@ -47,6 +49,7 @@ pub const FAMILIES: &[&[ServerCommand]] = &[
     debug::ROWS,
     handshake::ROWS,
     info::ROWS,
+    pubsub::ROWS,
     server::ROWS,
     shutdown::ROWS,
     transaction::ROWS,
@@ -64,6 +67,8 @@ pub enum Flow {
         /// Writes the reply from the reports, in order of the cores.
         finish: Finish,
     },
+    /// Subscriptions changed: every core must know before the client hears so.
+    Confirm(Confirmation),
     /// Run the queued transaction.
     Exec,
     /// Watch these keys.

@@ -10,11 +10,11 @@
 //! ```
 //!
 //! A *push* (a message to a subscriber, an invalidation, a line of MONITOR) answers no command. It stands behind every
-//! reply that is here and before those that are missing, so a client blocked in BLPOP gets its messages at once, a reply
+//! reply that is here and before those that are missing (unless `hold_pushes` said otherwise), so a client blocked in BLPOP gets its messages at once, a reply
 //! is never torn, and what was answered before an invalidation is also read before it.
 //!
 //! Invariant: the line never starts with `Here`; `held` is empty when the line is; a push in `pushes` stands behind a
-//! `Here` of the line.
+//! `Here` or an `Awaited` of the line.
 
 use std::collections::VecDeque;
 
@@ -25,6 +25,8 @@ pub type Ticket = u64;
 enum Place {
     /// Not here yet.
     Missing,
+    /// Not here yet, and pushes stand behind it (a subscription's confirmation comes before its messages).
+    Awaited,
     /// Not here yet, and nobody wants it (CLIENT REPLY OFF or SKIP).
     Unwanted,
     /// In `held`.
@@ -74,6 +76,14 @@ impl Replies {
         self.front + self.line.len() as u64 - 1
     }
 
+    /// Has pushes stand behind a reply that is missing.
+    pub fn hold_pushes(&mut self, ticket: Ticket) {
+        let at = ticket.checked_sub(self.front).expect("a reply is held before it is given") as usize;
+        if self.line[at] == Place::Missing {
+            self.line[at] = Place::Awaited;
+        }
+    }
+
     /// The reply to a ticket has come. An unknown ticket panics: a reply is given once.
     pub fn fill(&mut self, ticket: Ticket, bytes: &[u8]) {
         let at = ticket.checked_sub(self.front).expect("a reply is given once") as usize;
@@ -82,8 +92,7 @@ impl Replies {
         let bytes = if unwanted { &[] } else { bytes };
         if at == 0 {
             self.out.extend_from_slice(bytes);
-            self.line.pop_front();
-            self.front += 1;
+            self.pop_front();
             self.advance();
         } else {
             let start = self.held.len();
@@ -95,7 +104,8 @@ impl Replies {
     /// Adds bytes that answer no command, in two parts.
     #[inline]
     pub fn push_parts(&mut self, first: &[u8], second: &[u8]) {
-        let last = if self.line.is_empty() { None } else { self.line.iter().rposition(|p| matches!(p, Place::Here { .. })) };
+        let holds = |place: &Place| matches!(place, Place::Here { .. } | Place::Awaited);
+        let last = if self.line.is_empty() { None } else { self.line.iter().rposition(holds) };
         let Some(at) = last else {
             self.out.extend_from_slice(first);
             return self.out.extend_from_slice(second);
@@ -109,15 +119,20 @@ impl Replies {
         self.pushes.push_back((ticket, start, self.held.len()));
     }
 
+    /// The first reply is out; what was pushed behind it follows.
+    fn pop_front(&mut self) {
+        while let Some((_, start, end)) = self.pushes.front().copied().filter(|push| push.0 == self.front) {
+            self.out.extend_from_slice(&self.held[start..end]);
+            self.pushes.pop_front();
+        }
+        self.line.pop_front();
+        self.front += 1;
+    }
+
     fn advance(&mut self) {
         while let Some(Place::Here { start, end }) = self.line.front().copied() {
             self.out.extend_from_slice(&self.held[start..end]);
-            while let Some((_, start, end)) = self.pushes.front().copied().filter(|push| push.0 == self.front) {
-                self.out.extend_from_slice(&self.held[start..end]);
-                self.pushes.pop_front();
-            }
-            self.line.pop_front();
-            self.front += 1;
+            self.pop_front();
         }
         if self.line.is_empty() {
             self.held.clear();
@@ -238,6 +253,24 @@ mod tests {
         r.push_parts(b"", b"2");
         r.fill(a, b"a");
         assert_eq!(r.take(vec![]), b"abc12");
+    }
+
+    #[test]
+    fn a_push_waits_for_a_reply_that_holds_it() {
+        let mut r = Replies::default();
+        let (a, b) = (r.reserve(true), r.reserve(true));
+        r.hold_pushes(b);
+        r.push_parts(b"1", b"");
+        let c = r.reserve(true);
+        r.push_parts(b"2", b"");
+        r.fill(a, b"a");
+        assert_eq!(r.take(vec![]), b"a");
+        r.fill(b, b"b");
+        assert_eq!(r.take(vec![]), b"b12");
+        r.push_parts(b"3", b"");
+        assert_eq!(r.take(vec![]), b"3");
+        r.fill(c, b"c");
+        assert_eq!(r.take(vec![]), b"c");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Entry;
+use crate::pubsub::subscriptions::Subscriptions;
 use shards::reply::Resp;
 
 /// What CLIENT REPLY asked for.
@@ -69,6 +70,8 @@ pub struct Session {
     pub multi: Option<Multi>,
     /// WATCHed keys.
     pub watched: Vec<Watched>,
+    /// What it listens to, if it ever did.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// Peer address as CLIENT LIST shows it.
     pub peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
@@ -113,6 +116,7 @@ impl Session {
             can_redirect: false,
             multi: None,
             watched: Vec::new(),
+            subscriptions: None,
             peer: "".into(),
             local: "".into(),
             unix: false,
@@ -133,6 +137,12 @@ impl Session {
         matches!(self.reply_mode, ReplyMode::On | ReplyMode::SkipNext)
     }
 
+    /// It is a subscriber: it listens to something.
+    #[inline]
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.as_ref().is_some_and(|s| !s.is_empty())
+    }
+
     /// Heap bytes held.
     pub fn memory_bytes(&self) -> usize {
         self.name.capacity()
@@ -140,6 +150,7 @@ impl Session {
             + self.lib_version.capacity()
             + self.peer.len()
             + self.local.len()
+            + self.subscriptions.as_ref().map_or(0, |s| s.memory_bytes())
             + self.multi.as_ref().map_or(0, |m| m.bytes)
             + self.watched.iter().map(|w| w.key.len() + size_of::<Watched>()).sum::<usize>()
     }

@@ -122,6 +122,7 @@ impl Center {
     /// As `close`, for a connection that is out of the table.
     pub fn farewell(&mut self, conn: ConnId, mut connection: Box<Connection>) {
         self.forget_blocked(conn);
+        self.forget_subscriptions(&mut connection.session, conn);
         self.unwatch_all(&mut connection.session);
         if Center::waits_for_keys(&connection) {
             self.cancel_client(conn, Cancel::Gone);
@@ -142,7 +143,8 @@ impl Center {
     /// True if the client's output passes its limits: the hard one, or the soft one for too long.
     pub fn over_output_limit(&self, connection: &mut Connection) -> bool {
         let bytes = connection.output_bytes() as u64;
-        let limit = self.config.clients.client_output_buffer_limit.normal;
+        let limits = &self.config.clients.client_output_buffer_limit;
+        let limit = if connection.session.is_subscriber() { limits.pubsub } else { limits.normal };
         if !connection.session.authenticated && bytes > UNAUTHENTICATED_OUTPUT_MAX {
             return true;
         }
@@ -187,6 +189,7 @@ impl Center {
             let Some(mut connection) = self.clients.take(conn) else { continue };
             let idle = timeout_ms > 0
                 && connection.stall.is_none()
+                && !connection.session.is_subscriber()
                 && now_ms - connection.session.active_ms > timeout_ms;
             if idle || self.over_output_limit(&mut connection) {
                 gone.push(conn);

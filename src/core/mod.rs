@@ -20,6 +20,7 @@
 //! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
+//! | `publish.rs` | PUBLISH, and telling all cores who listens |
 //! | `push.rs` | frames for connections of any core: messages, invalidations, MONITOR |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
@@ -35,6 +36,7 @@ pub mod memory;
 pub mod message;
 pub mod multi;
 pub mod owner;
+pub mod publish;
 pub mod push;
 pub mod query;
 pub mod report;
@@ -151,6 +153,10 @@ pub struct Center {
     pushes_out: Vec<Vec<u8>>,
     /// Pushes for connections that were not in the table.
     strays: Vec<u8>,
+    /// Connections to be closed as soon as nobody is in the middle of something.
+    doomed: Vec<ConnId>,
+    /// Who listens to which channel; away while a message is delivered.
+    pubsub: Option<Box<crate::pubsub::PubSub>>,
     spare: Vec<Vec<u8>>,
     loopback: VecDeque<Message>,
     actions: Vec<Action>,
@@ -205,6 +211,8 @@ impl Center {
             replies_out: vec![Vec::new(); cores],
             pushes_out: vec![Vec::new(); cores],
             strays: Vec::new(),
+            doomed: Vec::new(),
+            pubsub: Some(Box::new(crate::pubsub::PubSub::new(seed))),
             spare: Vec::new(),
             loopback: VecDeque::new(),
             actions: Vec::new(),

@@ -136,8 +136,15 @@ impl Center {
                 continue;
             }
             let flow = self.run_in_exec(connection, &call, &mut assembly);
-            if let Flow::Gather { question, finish } = flow {
-                return self.gather(assembly.conn, assembly.ticket, question, finish, Some(assembly));
+            match flow {
+                Flow::Gather { question, finish } => {
+                    return self.gather(assembly.conn, assembly.ticket, question, finish, Some(assembly));
+                }
+                Flow::Confirm(confirmation) => match self.confirm_in_exec(connection, confirmation, assembly) {
+                    Some(back) => assembly = back,
+                    None => return,
+                },
+                _ => {}
             }
         }
         let (conn, ticket, out) = (assembly.conn, assembly.ticket, assembly.out);
@@ -176,7 +183,7 @@ impl Center {
                 Center::end_after_replies(connection);
                 Flow::Done
             }
-            Ok(flow @ Flow::Gather { .. }) => flow,
+            Ok(flow @ (Flow::Gather { .. } | Flow::Confirm(_))) => flow,
             _ => Flow::Done,
         }
     }

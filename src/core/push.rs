@@ -2,8 +2,11 @@
 //! lines of MONITOR.
 //!
 //! ```text
-//! record: [len u32][count u32][conn u64 x count][frame]       lengths count the whole record
+//! record:      [len u32][count u32][conn u64 x count][frame]                lengths count the whole record
+//! publication: [len u32][CHANNEL or SHARD u32][name len u32][name][payload]
 //! ```
+//!
+//! A publication is one record however many subscribers that core has: it finds them itself.
 //!
 //! A push for another core joins the batch for that core; one for a connection of this core goes into its output at once.
 //! A frame is whole and is never split, and stands where [`crate::connection::replies`] says: behind what was answered,
@@ -19,6 +22,7 @@
 
 use super::Center;
 use crate::connection::{Connection, Ending};
+use crate::pubsub::Kind;
 use crate::runtime::ConnId;
 use shards::reply::Resp;
 
@@ -26,6 +30,10 @@ const HEADER: usize = 4 + 4;
 
 /// Bytes of a batch from which it goes out before the turn ends, so that a flood of pushes stays in bounds.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// In the place of a record's count: a message on a channel, on a sharded channel.
+const CHANNEL: u32 = u32::MAX;
+const SHARD: u32 = u32::MAX - 1;
 
 /// Appends a record to a batch.
 fn append(batch: &mut Vec<u8>, conns: &[ConnId], frame: &[u8]) {
@@ -42,11 +50,14 @@ fn append(batch: &mut Vec<u8>, conns: &[ConnId], frame: &[u8]) {
 
 /// The record at `at`: its connections, its frame, where the next one begins.
 fn record(batch: &[u8], at: usize) -> (impl Iterator<Item = ConnId> + '_, &[u8], usize) {
-    let number = |at: usize| u32::from_ne_bytes(batch[at..at + 4].try_into().expect("four bytes")) as usize;
-    let end = at + number(at);
-    let conns_end = at + HEADER + 8 * number(at + 4);
+    let end = at + u32_at(batch, at) as usize;
+    let conns_end = at + HEADER + 8 * u32_at(batch, at + 4) as usize;
     let conns = batch[at + HEADER..conns_end].as_chunks::<8>().0.iter().map(|id| ConnId(u64::from_ne_bytes(*id)));
     (conns, &batch[conns_end..end], end)
+}
+
+fn u32_at(batch: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes(batch[at..at + 4].try_into().expect("four bytes"))
 }
 
 impl Connection {
@@ -88,26 +99,52 @@ impl Center {
             self.dirty.push(conn);
         }
         if connection.output_bytes() > LOOK_BYTES {
-            self.close_if_it_drowns(conn);
+            self.doom_if_it_drowns(conn);
         }
     }
 
+    /// A client over its limit is closed when the pushing is done: whoever pushes walks through lists it stands in.
     #[cold]
-    fn close_if_it_drowns(&mut self, conn: ConnId) {
+    fn doom_if_it_drowns(&mut self, conn: ConnId) {
         let Some(mut connection) = self.clients.take(conn) else { return };
         if self.drowns(&mut connection) {
-            return self.farewell(conn, connection);
+            connection.ending = Ending::Now;
+            self.doomed.push(conn);
         }
         self.clients.put(conn, connection);
+    }
+
+    /// Sends a message to another core, for its subscribers.
+    pub(super) fn push_publication(&mut self, core: usize, kind: Kind, channel: &[u8], payload: &[u8]) {
+        debug_assert!(core != self.id && kind != Kind::Pattern);
+        let batch = &mut self.pushes_out[core];
+        let len = u32::try_from(HEADER + 4 + channel.len() + payload.len()).expect("a message stays below 4 GiB");
+        batch.reserve(len as usize);
+        for number in [len, if kind == Kind::Shard { SHARD } else { CHANNEL }, channel.len() as u32] {
+            batch.extend_from_slice(&number.to_ne_bytes());
+        }
+        batch.extend_from_slice(channel);
+        batch.extend_from_slice(payload);
+        if batch.len() > BATCH_BYTES_MAX {
+            self.post_batches(core);
+        }
     }
 
     /// Pushes of another core.
     pub(super) fn take_pushes(&mut self, batch: Vec<u8>) {
         let mut at = 0;
         while at < batch.len() {
-            let (conns, frame, next) = record(&batch, at);
-            conns.for_each(|conn| self.push_here(conn, frame));
-            at = next;
+            let kind = u32_at(&batch, at + 4);
+            if kind == CHANNEL || kind == SHARD {
+                let (start, end) = (at + HEADER + 4, at + u32_at(&batch, at) as usize);
+                let (channel, payload) = batch[start..end].split_at(u32_at(&batch, at + HEADER) as usize);
+                self.deliver(if kind == SHARD { Kind::Shard } else { Kind::Channel }, channel, payload);
+                at = end;
+            } else {
+                let (conns, frame, next) = record(&batch, at);
+                conns.for_each(|conn| self.push_here(conn, frame));
+                at = next;
+            }
         }
         self.recycle(batch);
     }

@@ -26,6 +26,8 @@ pub struct ClientsReport {
     pub timed: u64,
     /// With keys watched.
     pub watching: u64,
+    /// Subscribers.
+    pub subscribers: u64,
     /// The longest unread input.
     pub input_bytes_max: u64,
     /// The longest unsent output.
@@ -70,6 +72,8 @@ pub struct CoreReport {
     pub waiting: u64,
     /// Processor time of its thread.
     pub cpu: CpuTime,
+    /// Channels, patterns and sharded channels somebody on any core listens to.
+    pub topics: [u64; 3],
     /// CLIENT PAUSE: until when, and whether it holds writes only.
     pub paused: Option<(i64, bool)>,
 }
@@ -97,6 +101,9 @@ impl Center {
             retries: self.coordinator.retries,
             waiting: self.waiting.len() as u64,
             cpu: crate::process::thread_cpu_time(),
+            topics: self.pubsub.as_ref().map_or([0; 3], |p| {
+                [p.channels.len() as u64, p.patterns.len() as u64, p.shard_channels.len() as u64]
+            }),
             paused: self.paused,
         }
     }
@@ -112,6 +119,7 @@ impl Center {
         for (_, client) in self.clients.iter() {
             all.connected += 1;
             all.watching += u64::from(!client.session.watched.is_empty());
+            all.subscribers += u64::from(client.session.is_subscriber());
             all.input_bytes_max = all.input_bytes_max.max(client.input.len() as u64);
             all.output_bytes_max = all.output_bytes_max.max(client.output_bytes() as u64);
             all.memory_bytes += client.memory_bytes() as u64;

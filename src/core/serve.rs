@@ -479,6 +479,10 @@ impl Center {
                 self.gather(conn, ticket, question, finish, None);
                 After::Stop
             }
+            Flow::Confirm(confirmation) => {
+                let stalls = self.confirm(conn, connection, confirmation);
+                if stalls { After::Stop } else { After::Next }
+            }
             Flow::Exec => {
                 self.exec(conn, connection);
                 // An EXEC that was refused is answered: what follows in the pipeline goes on.

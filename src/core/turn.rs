@@ -488,6 +488,8 @@ impl Center {
                 self.on_finished(finished);
             } else if let Some(conn) = self.ready.pop() {
                 self.resume(conn);
+            } else if let Some(conn) = self.doomed.pop() {
+                self.close(conn);
             } else if !self.strays.is_empty() {
                 self.end_strays();
             } else {

@@ -10,6 +10,7 @@ use crate::connection::session::Session;
 use shards::args::Args;
 use shards::command::flag;
 use shards::error::CommandError;
+use shards::reply::Resp;
 
 const NO_AUTH: CommandError = CommandError::Static("NOAUTH Authentication required.");
 
@@ -31,6 +32,9 @@ pub fn admit(
     if entry.is(flag::PROTECTED | flag::NO_MULTI) {
         admit_rare(entry, session, config)?;
     }
+    if session.subscriptions.is_some() {
+        admit_subscriber(entry, session)?;
+    }
     Ok(entry)
 }
 
@@ -45,6 +49,21 @@ fn admit_rare(entry: &Entry, session: &Session, config: &Config) -> Result<(), C
         return Err(CommandError::owned(format!("ERR Command '{name}' not allowed inside a transaction")));
     }
     Ok(())
+}
+
+/// A subscriber of RESP2 cannot tell replies from messages, so it may do little else. In RESP3 there is no limit.
+#[cold]
+fn admit_subscriber(entry: &Entry, session: &Session) -> Result<(), CommandError> {
+    const ALLOWED: [&str; 9] = [
+        "ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe", "quit", "reset",
+    ];
+    if session.resp == Resp::V3 || !session.is_subscriber() || ALLOWED.contains(&entry.full_name) {
+        return Ok(());
+    }
+    Err(CommandError::owned(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        entry.full_name
+    )))
 }
 
 /// DEBUG and MODULE: only where the configuration says so.

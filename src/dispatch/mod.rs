@@ -3,12 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `table.rs` | every command and subcommand under its name |
+//! | `channels.rs` | which channels a call names
 //! | `call.rs` | a call that must wait or travel |
 //! | `gates.rs` | the ordered list of admission checks |
 //! | `secrets.rs` | arguments that must not be shown |
 //! | `route.rs` | which shards a call's keys are on |
 
 pub mod call;
+pub mod channels;
 pub mod gates;
 pub mod route;
 pub mod secrets;

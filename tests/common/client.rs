@@ -89,6 +89,20 @@ impl Client {
         }
     }
 
+    /// The number of elements announced by the array that comes next; its elements are the next replies.
+    pub fn array_head(&mut self) -> usize {
+        loop {
+            let rest = &self.buffer[self.at..];
+            if let Some(end) = rest.iter().position(|b| *b == b'\n') {
+                let text = std::str::from_utf8(&rest[1..end]).expect("a line of text").trim_end();
+                assert_eq!(rest[0], b'*', "an array comes next");
+                self.at += end + 1;
+                return text.parse().expect("a number of elements");
+            }
+            self.fill().expect("the server answers");
+        }
+    }
+
     /// How long the bulk string at the start of the input will be, so that it is not parsed over and over.
     fn announced(&self) -> Option<usize> {
         let rest = &self.buffer[self.at..];

@@ -225,9 +225,9 @@ fn kind_named(name: &[u8]) -> Result<Kind, CommandError> {
     }
 }
 
-/// What a client is. Subscribers, replicas and primaries are told apart here once there are some.
-fn kind_of(_session: &Session) -> Kind {
-    Kind::Normal
+/// What a client is. Replicas and primaries are told apart here once there are some.
+fn kind_of(session: &Session) -> Kind {
+    if session.is_subscriber() { Kind::Pubsub } else { Kind::Normal }
 }
 
 fn database(value: &[u8], negative: bool, databases: i64) -> Result<u32, CommandError> {

@@ -7,6 +7,7 @@ use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
 use crate::core::Center;
 use crate::core::query::Report;
+use crate::pubsub::Kind;
 use shards::command::flag;
 use shards::error::{CommandError, SYNTAX};
 use shards::reply::Resp;
@@ -97,6 +98,7 @@ fn lines(center: &Center, filter: &Filter, me: u64, args_bytes: usize) -> Vec<Li
 /// The letters of a client's states, in Valkey's order; `N` if there is none.
 pub fn flags(session: &Session, gauges: &Gauges) -> String {
     let states = [
+        (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (gauges.blocked, 'b'),
         (gauges.closing, 'c'),
@@ -136,8 +138,8 @@ fn write_line(out: &mut Vec<u8>, client: Subject<'_>, running: Option<usize>) {
     field("flags", flags(s, g).as_bytes());
     field("capa", if s.can_redirect { b"r" } else { b"" });
     field("db", &number(i64::from(s.db)));
-    for kind in ["sub", "psub", "ssub"] {
-        field(kind, b"0");
+    for (name, kind) in [("sub", Kind::Channel), ("psub", Kind::Pattern), ("ssub", Kind::Shard)] {
+        field(name, &size(s.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.of(kind).len())));
     }
     field("multi", &s.multi.as_ref().map_or(number(-1), |m| size(m.queue.len())));
     field("watch", &size(s.watched.len()));

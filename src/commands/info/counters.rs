@@ -36,10 +36,11 @@ pub fn stats(page: &mut Page, all: &Totals<'_>) {
     page.section("Stats");
     traffic(page, all);
     keys(page, all);
+    // Every core knows them all.
+    for (name, count) in ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"].into_iter().zip(all.cores[0].topics) {
+        page.field(name, count);
+    }
     page.zeros(&[
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
         "migrate_cached_sockets",
