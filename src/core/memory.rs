@@ -2,9 +2,9 @@
 //!
 //! The limit is the process's, and every core measures against it: what all threads have allocated
 //! ([`crate::alloc`]) with the bytes of all tables. Who needs room makes it: a core evicts from its own shard before it
-//! runs a command that may need memory. Keys and writes are spread evenly, so evictions are. Where they are not (a shard
-//! with nothing to evict, memory taken by clients) the others are asked to help, and a core that is over the limit goes
-//! on evicting between turns, in slices (`maxmemory-eviction-tenacity`), until it is not.
+//! runs a command that may need memory. All shards shrink alike: every core publishes how many keys it could evict, takes
+//! its share of the excess in proportion to that, and asks the others for theirs. A core that is over the limit goes on
+//! evicting between turns, in slices (`maxmemory-eviction-tenacity`), until it is not.
 //!
 //! A measurement looks at one counter a thread; it is taken when the core has allocated some or run a few such commands
 //! since the last, and at every one while the limit is passed. So the limit can be passed by a few hundred KiB a core for
@@ -35,6 +35,10 @@ const CALLS: u32 = 16;
 const BYTES: i64 = 64 << 10;
 /// Keys evicted between two looks at the clock.
 const KEYS: usize = 16;
+/// Least bytes a slice tries to free: what a few writes need.
+const SHARE_MIN: u64 = 16 << 10;
+/// Excess in bytes above which a core that needs room does not wait for the others.
+const URGENT: u64 = 64 << 10;
 /// Milliseconds between two cries for help.
 const HELP_MS: i64 = 5;
 
@@ -55,6 +59,8 @@ pub struct Room {
     /// Bytes of leaves that hold nothing, as of the last tick.
     slack_bytes: u64,
     asked_ms: i64,
+    /// A call waits for the room: the slice is not one between turns.
+    needs_now: bool,
 }
 
 impl Room {
@@ -104,9 +110,6 @@ impl Center {
         self.room.calls = 0;
         self.shared.is_dry(self.id).store(false, Ordering::Relaxed);
         self.note_slack();
-        if self.room.is_limited() {
-            self.measure();
-        }
     }
 
     /// Bytes in use by the whole process.
@@ -116,20 +119,30 @@ impl Center {
         alloc::allocated_bytes() as u64
     }
 
-    /// Notes how much of the tables is unused: too slow to ask at every call, and slow to change.
+    /// The tick's look: how much of the tables is unused and how much could be evicted (too slow to ask at every call, and
+    /// slow to change), and whether the limit is passed on a server nobody writes to.
     pub(super) fn note_slack(&mut self) {
+        self.shared.evictable(self.id).store(self.evictable(), Ordering::Relaxed);
         let keyspace = &self.shard.keyspace;
         self.room.slack_bytes = keyspace.live_bytes().saturating_sub(keyspace.used_bytes());
         let used = self.used_bytes();
         self.shared.peak_bytes.fetch_max(used, Ordering::Relaxed);
+        self.room.excess_bytes = if self.room.is_limited() { used.saturating_sub(self.room.limit_bytes) } else { 0 };
     }
 
-    /// True if other shards have clearly more to evict: so that all shrink alike, whoever runs the most turns.
-    fn has_less_than_others(&self) -> bool {
+    /// The part of the excess that is this shard's to free, so that all shrink alike whoever runs the most turns. 0 if
+    /// others have clearly more to give, unless the limit is passed by so much that whoever needs room must make it.
+    fn share_bytes(&self) -> u64 {
         let own = self.evictable();
         self.shared.evictable(self.id).store(own, Ordering::Relaxed);
         let all: u64 = (0..self.cores).map(|core| self.shared.evictable(core).load(Ordering::Relaxed)).sum();
-        own * self.cores as u64 * 16 < all * 15
+        let urgent_bytes = self.room.excess_bytes.saturating_sub(URGENT);
+        if own * self.cores as u64 * 16 < all * 15 {
+            return if self.room.needs_now { urgent_bytes } else { 0 };
+        }
+        let share = u128::from(self.room.excess_bytes) * u128::from(own) / u128::from(all.max(1));
+        let least = if self.room.needs_now { urgent_bytes.max(SHARE_MIN) } else { SHARE_MIN };
+        (share as u64).max(least).min(self.room.excess_bytes)
     }
 
     /// Keys the policy may evict here.
@@ -192,7 +205,9 @@ impl Center {
         }
         self.look();
         if self.room.excess_bytes > 0 && self.room.policy != EvictionPolicy::NoEviction {
+            self.room.needs_now = true;
             self.evict_slice();
+            self.room.needs_now = false;
         }
     }
 
@@ -201,7 +216,8 @@ impl Center {
         if self.shard.keyspace.has_guests() {
             return;
         }
-        if self.has_less_than_others() {
+        let share_bytes = self.share_bytes();
+        if share_bytes == 0 {
             return self.ask_for_help();
         }
         let begin = clock::ticks();
@@ -209,7 +225,7 @@ impl Center {
         let (policy, samples, slice_ticks) = (room.policy, room.samples, room.slice_ticks);
         let mut freed = 0;
         let mut dry = false;
-        while freed < self.room.excess_bytes && !dry {
+        while freed < share_bytes && !dry {
             let evicted = self.shard.evict(self.now_ms, policy, samples, KEYS);
             freed += evicted.bytes as u64;
             dry = !evicted.more || evicted.keys == 0;

@@ -67,9 +67,11 @@ fn evicting_policies_keep_the_limit_and_serve_every_write() {
             let mut client = server.client();
             assert_eq!(fill(&mut client, "k", 20_000), 0, "{policy}");
             assert!(used(&server) < (8 << 20) + LEEWAY, "{policy}: {}", used(&server));
-            let keys = client.say("DBSIZE").int();
-            let evicted: i64 = server.info("evicted_keys").parse().unwrap();
-            assert_eq!(keys + evicted, 20_000);
+            let mut keys = 0;
+            eventually("a key is there or was evicted", || {
+                keys = client.say("DBSIZE").int();
+                keys + server.info("evicted_keys").parse::<i64>().unwrap() == 20_000
+            });
             assert!(keys > 4000, "{policy} on {shards} shards keeps {keys}");
         }
     }
@@ -103,6 +105,6 @@ fn a_lower_limit_evicts_in_the_background_on_all_cores_alike() {
         line.strip_prefix("keys=").unwrap().split(',').next().unwrap().parse().unwrap()
     };
     let all: Vec<i64> = (0..4).map(keys).collect();
-    // Shards shrink turn by turn, so they are alike only roughly; none pays for the others.
-    assert!(all.iter().max().unwrap() < &(5 * all.iter().min().unwrap()), "{all:?}");
+    // Shards shrink in slices, so they are alike only roughly; none pays for the others.
+    assert!(all.iter().max().unwrap() < &(2 * all.iter().min().unwrap()), "{all:?}");
 }
