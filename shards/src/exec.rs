@@ -13,6 +13,7 @@ use crate::stdx::prng::Prng;
 use crate::types::set::SetLimits;
 use crate::types::list;
 use crate::types::stream::NodeLimits;
+use std::ops::Range;
 
 /// Limits and thresholds of the configuration that commands ask for. Copied into each shard when they change.
 #[derive(Clone, Debug)]
@@ -184,11 +185,21 @@ impl<'a> Exec<'a> {
         self.env.may_block
     }
 
-    /// Has the call wait until one of the keys changes, and then be run again. It has neither changed nor answered
-    /// anything, and may block.
+    /// Has the call wait until one of the keys changes, and then be run again. It has answered nothing and changed no
+    /// value (XREADGROUP may have made its consumer, which stays), and may block.
     pub fn block_on(&mut self, block: Block) {
         assert!(self.env.may_block, "the command asked");
         self.env.block = Some(Box::new(block));
+    }
+
+    /// Waits for the keys in these arguments, or answers a null array at once where a call may not wait.
+    pub fn wait_for(&mut self, keys: Range<usize>, deadline_ms: Option<i64>) {
+        if self.may_block() {
+            let keys = keys.map(|i| self.arg(i).into()).collect();
+            self.block_on(Block { keys, deadline_ms, retry: None });
+        } else {
+            self.reply.null_array();
+        }
     }
 
     /// Propagates nothing although something changed.

@@ -44,7 +44,7 @@ impl Connection {
             parts_bytes: self.sending_bytes + held,
             memory_bytes: self.memory_bytes() + self.sending_bytes,
             sending: self.sending_bytes > 0,
-            blocked: matches!(self.stall, Some(Stall::Paused | Stall::Blocked(_))),
+            blocked: matches!(self.stall, Some(Stall::Paused | Stall::Blocked(_))) || self.waits_for_keys(),
             closing: self.ending == Ending::AfterReplies,
         }
     }

@@ -11,9 +11,11 @@ pub mod gauges;
 pub mod replies;
 pub mod session;
 
+use crate::dispatch::table::Entry;
 use crate::protocol::Parser;
 use replies::Replies;
 use session::Session;
+use shards::command::flag;
 
 /// Why a connection reads no further requests for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +80,12 @@ impl Connection {
     /// True if it may run its next request.
     pub fn may_read(&self) -> bool {
         self.stall.is_none() && self.ending == Ending::None
+    }
+
+    /// True if its last command waits for keys, or is on its way to where it may.
+    pub fn waits_for_keys(&self) -> bool {
+        let may_wait = |entry: &Entry| entry.is(flag::BLOCKING) && entry.engine().is_some();
+        matches!(self.stall, Some(Stall::Working(_))) && self.session.last.is_some_and(may_wait)
     }
 
     /// Bytes waiting to reach the client.

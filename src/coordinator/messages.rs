@@ -2,6 +2,7 @@
 
 use crate::connection::session::Watched;
 use crate::dispatch::call::OwnedCall;
+use crate::dispatch::table::Entry;
 use shards::exec::Block;
 use shards::keyspace::guests::Loan;
 use shards::reply::Resp;
@@ -72,6 +73,8 @@ pub enum Request {
     Await {
         /// The call's number at its coordinator.
         wait: u64,
+        /// Its command: what kind of value it waits for.
+        entry: &'static Entry,
         /// The keys.
         keys: Vec<DbKey>,
     },

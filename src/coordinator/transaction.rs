@@ -103,6 +103,11 @@ impl<C: Copy> Coordinator<C> {
         self.open.is_empty()
     }
 
+    /// Whom the transactions under way are for.
+    pub fn orders(&self) -> impl Iterator<Item = &Order<C>> {
+        self.open.values().map(|tx| &tx.order)
+    }
+
     /// Begins a transaction. A plan that locks nothing is finished at once and returned.
     pub fn begin(
         &mut self,
@@ -168,8 +173,9 @@ impl<C: Copy> Coordinator<C> {
         if tx.block.is_some() && tx.order.wait.is_none() {
             // The waiters come before the locks go, so that no push slips between.
             tx.order.wait = Some(txid);
-            let waits = tx.plan.keys.iter().map(|(shard, keys)| (*shard, Request::Await { wait: txid, keys: keys.clone() }));
-            out.extend(waits);
+            let entry = tx.calls[0].entry;
+            let wait = |keys: &Vec<_>| Request::Await { wait: txid, entry, keys: keys.clone() };
+            out.extend(tx.plan.keys.iter().map(|(shard, keys)| (*shard, wait(keys))));
         }
         if !tx.alone {
             tx.let_go(txid, self.shards, out);

@@ -46,7 +46,7 @@ impl Center {
     /// CLIENT UNBLOCK: true if that client waited here.
     pub fn unblock(&mut self, client: u64, error: bool) -> bool {
         let found = self.clients.iter().find(|(_, c)| c.session.id == client);
-        let Some((conn, waits_for_keys)) = found.map(|(conn, c)| (conn, Center::waits_for_keys(c))) else { return false };
+        let Some((conn, waits_for_keys)) = found.map(|(conn, c)| (conn, c.waits_for_keys())) else { return false };
         let Some(at) = self.blocked.iter().position(|blocked| blocked.conn == conn) else {
             if waits_for_keys {
                 self.cancel_client(conn, if error { Cancel::Error } else { Cancel::Timeout });

@@ -124,7 +124,7 @@ impl Center {
         self.forget_blocked(conn);
         self.forget_subscriptions(&mut connection.session, conn);
         self.unwatch_all(&mut connection.session);
-        if Center::waits_for_keys(&connection) {
+        if connection.waits_for_keys() {
             self.cancel_client(conn, Cancel::Gone);
         }
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);

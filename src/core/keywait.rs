@@ -17,14 +17,14 @@ use super::call::How;
 use super::message::{self, Message};
 use super::query::{Question, Report};
 use super::{Center, Client};
-use crate::connection::{Connection, Stall};
 use crate::coordinator::messages::Request;
 use crate::coordinator::plan::Plan;
 use crate::coordinator::transaction::{Finished, Order, Outbox};
 use crate::dispatch::call::OwnedCall;
-use crate::runtime::ConnId;
+use crate::dispatch::route::lock_set;
 use crate::dispatch::table::Entry;
-use shards::command::{Group, flag};
+use crate::runtime::ConnId;
+use shards::command::Group;
 use shards::exec::Block;
 use shards::keyspace::blocked::DbKey;
 use shards::reply::{Reply, Resp};
@@ -52,7 +52,7 @@ enum Waiter {
     /// A call all of whose keys are here.
     Call { call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64, deadline_ms: Option<i64> },
     /// A call over several shards; its coordinator knows it by this number.
-    Elsewhere { core: usize, wait: u64 },
+    Elsewhere { core: usize, wait: u64, entry: &'static Entry },
 }
 
 /// A call of one of this core's clients that waits on several shards.
@@ -69,16 +69,26 @@ struct Spread {
     cancelled: Option<Cancel>,
 }
 
+/// An offer that is out.
+struct Held {
+    /// To whom.
+    by: u64,
+    /// The key changed again since: whoever passes the offer by is to be asked once more.
+    changed: bool,
+}
+
 /// All who wait on this core.
 #[derive(Default)]
 pub struct Waiters {
     here: HashMap<u64, (Waiter, Vec<DbKey>)>,
     lines: HashMap<DbKey, VecDeque<u64>>,
-    /// Keys whose line is held by an offer, and to whom.
-    held: HashMap<DbKey, u64>,
+    /// Keys whose line is held by an offer.
+    held: HashMap<DbKey, Held>,
     by_client: HashMap<(usize, ConnId), u64>,
     elsewhere: HashMap<(usize, u64), u64>,
     spread: HashMap<u64, Spread>,
+    /// Clients told to wait no more while the first transaction of their call was still under way.
+    early: HashMap<ConnId, Cancel>,
     deadlines: BTreeSet<(i64, bool, u64)>,
     next: u64,
     serving: bool,
@@ -103,7 +113,7 @@ impl Waiters {
                 self.by_client.insert((*core, *conn), id);
                 self.deadlines.extend(deadline_ms.map(|at| (at, false, id)));
             }
-            Waiter::Elsewhere { core, wait } => {
+            Waiter::Elsewhere { core, wait, .. } => {
                 self.elsewhere.insert((*core, *wait), id);
             }
         }
@@ -123,7 +133,7 @@ impl Waiters {
                     self.deadlines.remove(&(*at, false, id));
                 });
             }
-            Waiter::Elsewhere { core, wait } => {
+            Waiter::Elsewhere { core, wait, .. } => {
                 self.elsewhere.remove(&(*core, *wait));
             }
         }
@@ -152,10 +162,10 @@ impl Center {
     }
 
     /// A coordinator leaves a waiter here for a call over several shards.
-    pub(super) fn wait_for_elsewhere(&mut self, core: usize, wait: u64, keys: Vec<DbKey>) {
+    pub(super) fn wait_for_elsewhere(&mut self, core: usize, wait: u64, entry: &'static Entry, keys: Vec<DbKey>) {
         let keys = distinct(keys.into_iter());
         keys.iter().for_each(|key| self.shard.keyspace.blocked.wait(key));
-        self.waiters.add(Waiter::Elsewhere { core, wait }, keys);
+        self.waiters.add(Waiter::Elsewhere { core, wait, entry }, keys);
     }
 
     fn forget(&mut self, id: u64) -> Option<Waiter> {
@@ -168,16 +178,24 @@ impl Center {
     pub(super) fn end_offer(&mut self, core: usize, wait: u64, served: bool) {
         let Some(id) = self.waiters.elsewhere.get(&(core, wait)).copied() else { return };
         let freed: Vec<DbKey> =
-            self.waiters.held.iter().filter(|(_, holder)| **holder == id).map(|(key, _)| key.clone()).collect();
-        freed.iter().for_each(|key| {
-            self.waiters.held.remove(key);
-        });
+            self.waiters.held.iter().filter(|(_, held)| held.by == id).map(|(key, _)| key.clone()).collect();
+        let freed: Vec<(DbKey, bool)> = freed
+            .into_iter()
+            .map(|key| {
+                let held = self.waiters.held.remove(&key).expect("found above");
+                (key, held.changed)
+            })
+            .collect();
         if served {
             self.forget(id);
         }
-        for key in freed {
-            self.serve_key(&key, (!served).then_some(id));
+        let serving = std::mem::replace(&mut self.waiters.serving, true);
+        for (key, changed) in freed {
+            if !self.serve_key(&key, (!served && !changed).then_some(id)) {
+                self.shard.keyspace.blocked.put_off(key);
+            }
         }
+        self.waiters.serving = serving;
         self.serve_ready();
     }
 
@@ -192,10 +210,8 @@ impl Center {
             for key in self.shard.keyspace.blocked.take_ready() {
                 let mut set = LockSet::default();
                 set.add(fingerprint(key.0, &key.1), Mode::Exclusive);
-                if !self.shard.locks.is_empty() && !self.shard.locks.admits(&set) {
+                if !self.shard.locks.admits(&set) || !self.serve_key(&key, None) {
                     put_off.push(key);
-                } else {
-                    self.serve_key(&key, None);
                 }
             }
         }
@@ -203,32 +219,41 @@ impl Center {
         self.waiters.serving = false;
     }
 
-    /// Tries the waiters of a key in their order, but for `skip`.
-    fn serve_key(&mut self, key: &DbKey, skip: Option<u64>) {
-        if self.waiters.held.contains_key(key) {
-            return;
+    /// Tries the waiters of a key in their order, but for `skip`. False if one of them must be tried again when locks have
+    /// gone.
+    fn serve_key(&mut self, key: &DbKey, skip: Option<u64>) -> bool {
+        if let Some(held) = self.waiters.held.get_mut(key) {
+            held.changed = true;
+            return true;
         }
         let line: Vec<u64> = self.waiters.lines.get(key).map_or(Vec::new(), |line| line.iter().copied().collect());
         for id in line.into_iter().filter(|id| Some(*id) != skip) {
-            match self.waiters.here.get(&id) {
-                Some((Waiter::Elsewhere { core, wait }, _)) => {
+            let Some((waiter, _)) = self.waiters.here.get(&id) else { continue };
+            let entry = match waiter {
+                Waiter::Call { call, .. } => call.entry,
+                Waiter::Elsewhere { entry, .. } => entry,
+            };
+            // A key of another type, or none, is not what it waits for. A consumer group that is gone, it must be told.
+            let is = self.shard.keyspace.peek(key.0, &key.1).map(|found| found.tag());
+            if is != tag_of(entry) && entry.full_name != "xreadgroup" {
+                continue;
+            }
+            match waiter {
+                Waiter::Elsewhere { core, wait, .. } => {
                     let (core, wait) = (*core, *wait);
-                    self.waiters.held.insert(key.clone(), id);
+                    self.waiters.held.insert(key.clone(), Held { by: id, changed: false });
                     self.send(core, Message::Offer { wait });
-                    return;
+                    return true;
                 }
-                Some((Waiter::Call { call, .. }, _)) => {
-                    // A key of another type, or none, is not what it waits for. A consumer group that is gone, it must be
-                    // told.
-                    let (wanted, entry) = (tag_of(call.entry), call.entry);
-                    let is = self.shard.keyspace.peek(key.0, &key.1).map(|found| found.tag());
-                    if is == wanted || entry.full_name == "xreadgroup" {
-                        self.try_waiter(id);
-                    }
+                // It looks at all of its keys, of which one may be lent: what it saw there would be neither the state
+                // before that transaction nor the one after.
+                Waiter::Call { call, how, .. } if !self.shard.locks.admits(&lock_set(entry, call.argv(), how.db)) => {
+                    return false;
                 }
-                None => {}
+                Waiter::Call { .. } => self.try_waiter(id),
             }
         }
+        true
     }
 
     /// Runs a waiting call again; if it has an answer, its client gets it.
@@ -243,7 +268,7 @@ impl Center {
         self.shard.set_may_block(false);
         if outcome == Outcome::Blocked {
             self.shard.take_block();
-            return;
+            return self.commit();
         }
         self.count(call.entry, 0, outcome == Outcome::Failed, &out);
         self.commit();
@@ -297,11 +322,16 @@ impl Center {
         if !waits.is_empty() {
             return waits.into_iter().for_each(|wait| self.cancel_spread(wait, why));
         }
+        if self.coordinator.orders().any(|order| order.client.conn == conn && order.may_block) {
+            self.waiters.early.insert(conn, why);
+            return;
+        }
         let home = self.id;
         let tell: Question = Arc::new(move |center: &mut Center| -> Report {
             if let Some(id) = center.waiters.by_client.get(&(home, conn)).copied() {
                 center.cancel_here(id, why);
             }
+            center.cancel_parked(home, conn);
             Box::new(())
         });
         for core in 0..self.cores {
@@ -309,13 +339,9 @@ impl Center {
         }
     }
 
-    /// True if this client's last command waits for keys.
-    pub fn waits_for_keys(connection: &Connection) -> bool {
-        matches!(connection.stall, Some(Stall::Working(_))) && connection.session.last.is_some_and(|e| e.is(flag::BLOCKING) && e.engine().is_some())
-    }
-
     /// A transaction of a blocking call has ended without an answer: it waits, or goes on waiting.
     pub(super) fn wait_spread(&mut self, finished: Finished<Client>, block: Block) {
+        let early = self.waiters.early.remove(&finished.order.client.conn);
         let wait = finished.order.wait.expect("a call that waits has a number");
         let call = finished.calls.into_iter().next().expect("one call waits");
         let call = match (&block.retry, finished.order.client.waits) {
@@ -336,8 +362,11 @@ impl Center {
                 cancelled: None,
             };
             self.waiters.spread.insert(wait, spread);
-            if self.clients.get_mut(finished.order.client.conn).is_none() {
+            let conn = finished.order.client.conn;
+            if self.clients.get_mut(conn).is_none() {
                 self.cancel_spread(wait, Cancel::Gone);
+            } else if let Some(why) = early {
+                self.cancel_spread(wait, why);
             }
             return;
         }
@@ -372,8 +401,17 @@ impl Center {
         self.send_out(out);
     }
 
-    /// A call that waited on several shards has its answer: the waiters go.
-    pub(super) fn served_spread(&mut self, wait: u64) {
+    /// A transaction has its answer: if its call waited, the waiters go.
+    pub(super) fn end_wait(&mut self, order: &Order<Client>) {
+        if !self.waiters.early.is_empty() {
+            self.waiters.early.remove(&order.client.conn);
+        }
+        if let Some(wait) = order.wait {
+            self.served_spread(wait);
+        }
+    }
+
+    fn served_spread(&mut self, wait: u64) {
         if let Some(spread) = self.waiters.spread.remove(&wait) {
             spread.deadline_ms.iter().for_each(|at| {
                 self.waiters.deadlines.remove(&(*at, true, wait));

@@ -105,9 +105,7 @@ impl Center {
         if let Some(block) = finished.block.take() {
             return self.wait_spread(finished, *block);
         }
-        if let Some(wait) = finished.order.wait {
-            self.served_spread(wait);
-        }
+        self.end_wait(&finished.order);
         let Some(mut connection) = self.clients.take(conn) else { return };
         if exec {
             self.unwatch_all(&mut connection.session);

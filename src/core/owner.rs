@@ -141,6 +141,17 @@ impl Center {
         }
     }
 
+    /// A client whose call is parked waits no more: the call does not begin to wait when its turn comes.
+    pub(super) fn cancel_parked(&mut self, home: usize, client: ConnId) {
+        for waiting in self.waiting.values_mut() {
+            if let Waiting::Call { how, core, conn, .. } = waiting
+                && (*core, *conn) == (home, client)
+            {
+                how.may_block = false;
+            }
+        }
+    }
+
     /// A coordinator's request.
     pub fn on_request(&mut self, from: usize, request: Request) {
         match request {
@@ -166,7 +177,7 @@ impl Center {
                 self.commit();
             }
             Request::Conclude { txid } => self.conclude(txid),
-            Request::Await { wait, keys } => self.wait_for_elsewhere(from, wait, keys),
+            Request::Await { wait, entry, keys } => self.wait_for_elsewhere(from, wait, entry, keys),
             Request::EndOffer { wait, served } => self.end_offer(from, wait, served),
         }
     }

@@ -304,6 +304,11 @@ impl<'k> EntryMut<'k> {
         self.ks.effects.event(event, self.db, self.key);
     }
 
+    /// Has those who wait for the key look again, though in the sense of WATCH it has not changed.
+    pub fn wake(&mut self) {
+        self.ks.blocked.changed(self.db, self.key);
+    }
+
     /// Removes the key because a call gave it a time that is already over; true if it existed. The caller propagates
     /// the removal.
     pub fn remove_expired(&mut self) -> bool {

@@ -9,9 +9,8 @@ use super::value::{end_arg, entry_list, reply_element, side, take};
 use crate::command::{Arg, ArgKind, Command, Group, KeySpec, category, flag, key};
 use crate::commands::timeout::deadline_ms;
 use crate::error::CommandError;
-use crate::exec::{Block, Exec};
+use crate::exec::Exec;
 use crate::types::list::End;
-use std::ops::Range;
 
 const TIMEOUT: Arg = Arg::new("timeout", ArgKind::Double);
 const TIMEOUT_HISTORY: &[(&str, &str)] = &[("6.0.0", "`timeout` is interpreted as a double instead of an integer.")];
@@ -110,7 +109,7 @@ fn pop_or_wait(x: &mut Exec<'_>, end: End) -> Result<(), CommandError> {
         x.propagate_as(&[if end == End::Left { b"LPOP" } else { b"RPOP" }, key]);
         return Ok(());
     }
-    wait(x, 1..last, deadline_ms);
+    x.wait_for(1..last, deadline_ms);
     Ok(())
 }
 
@@ -122,7 +121,7 @@ fn blmpop(x: &mut Exec<'_>) -> Result<(), CommandError> {
             return Ok(());
         }
     }
-    wait(x, keys, deadline_ms);
+    x.wait_for(keys, deadline_ms);
     Ok(())
 }
 
@@ -152,19 +151,9 @@ fn move_or_wait(
         move_element(x, from, to)?;
         x.propagate_as(propagated);
     } else if x.may_block() {
-        wait(x, 1..2, deadline_ms);
+        x.wait_for(1..2, deadline_ms);
     } else {
         x.reply.null();
     }
     Ok(())
-}
-
-/// Waits for the keys in these arguments, or answers at once where a call may not wait.
-fn wait(x: &mut Exec<'_>, keys: Range<usize>, deadline_ms: Option<i64>) {
-    if x.may_block() {
-        let keys = keys.map(|i| x.arg(i).into()).collect();
-        x.block_on(Block { keys, deadline_ms, retry: None });
-    } else {
-        x.reply.null_array();
-    }
 }

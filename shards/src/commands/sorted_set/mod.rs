@@ -2,10 +2,11 @@
 //!
 //! `value` reads a sorted set and knows its events, `bounds` reads the ends of ranges, `source` reads what the commands
 //! that combine sets take as input. The rest are the commands: `add`, `remove`, `read` about single members and counts,
-//! `range` every form of ZRANGE with `range_rows` their rows, `pop`, `random`, `scan`, and `combine` with `combine_rows`
-//! for unions, intersections and differences.
+//! `range` every form of ZRANGE with `range_rows` their rows, `pop`, `blocking`, `random`, `scan`, and `combine` with
+//! `combine_rows` for unions, intersections and differences.
 
 pub(crate) mod add;
+mod blocking;
 mod bounds;
 mod combine;
 mod combine_rows;
@@ -24,6 +25,9 @@ use crate::command::ShardRun;
 crate::rows! {
     /// The family's rows.
     pub ROWS: ShardRun = [
+        blocking::BZMPOP,
+        blocking::BZPOPMAX,
+        blocking::BZPOPMIN,
         add::ZADD,
         read::ZCARD,
         read::ZCOUNT,

@@ -8,6 +8,7 @@ use crate::error::{CommandError, MUST_BE_POSITIVE, SYNTAX};
 use crate::exec::Exec;
 use crate::reply::Resp;
 use crate::stdx::number::parse_i64;
+use std::ops::Range;
 
 const KEY: u32 = key::RW | key::ACCESS | key::DELETE;
 const POP_ARGS: &[Arg] = &[Arg::key("key"), Arg::new("count", ArgKind::Integer).opt()];
@@ -61,9 +62,16 @@ pub const ZMPOP: Command = Command {
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Min,
     Max,
+}
+
+impl End {
+    /// The command that pops there.
+    pub(super) fn pop_name(self) -> &'static [u8] {
+        if self == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" }
+    }
 }
 
 fn zpop(x: &mut Exec<'_>, end: End) -> Result<(), CommandError> {
@@ -82,8 +90,28 @@ fn zpop(x: &mut Exec<'_>, end: End) -> Result<(), CommandError> {
 }
 
 fn zmpop(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let numkeys = at_least_one(x.arg(1), "ERR numkeys should be greater than 0")?;
-    let word = numkeys.saturating_add(2);
+    let words = multi_pop(x, 1)?;
+    for i in words.keys.clone() {
+        if pop_from(x, i, &words)? {
+            return Ok(());
+        }
+    }
+    x.reply.null_array();
+    Ok(())
+}
+
+/// What ZMPOP and BZMPOP are asked for.
+pub(super) struct MultiPop {
+    /// The arguments that are keys.
+    pub(super) keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+/// Reads `numkeys key [key ...] MIN | MAX [COUNT count]` from argument `at` on.
+pub(super) fn multi_pop(x: &Exec<'_>, at: usize) -> Result<MultiPop, CommandError> {
+    let numkeys = at_least_one(x.arg(at), "ERR numkeys should be greater than 0")?;
+    let word = numkeys.saturating_add(at + 1);
     if word >= x.argc() {
         return Err(SYNTAX);
     }
@@ -102,16 +130,15 @@ fn zmpop(x: &mut Exec<'_>) -> Result<(), CommandError> {
     if x.argc() - word > 3 {
         return Err(SYNTAX);
     }
-    for i in 2..word {
-        if let Some(popped) = pop(x, i, end, count, Form::KeyAndPairs)? {
-            let name: &[u8] = if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
-            let key = x.arg(i);
-            x.propagate_as(&[name, key, popped.to_string().as_bytes()]);
-            return Ok(());
-        }
-    }
-    x.reply.null_array();
-    Ok(())
+    Ok(MultiPop { keys: at + 1..word, end, count })
+}
+
+/// Pops from the sorted set at argument `i`, if there is one.
+pub(super) fn pop_from(x: &mut Exec<'_>, i: usize, words: &MultiPop) -> Result<bool, CommandError> {
+    let Some(popped) = pop(x, i, words.end, words.count, Form::KeyAndPairs)? else { return Ok(false) };
+    let key = x.arg(i);
+    x.propagate_as(&[words.end.pop_name(), key, popped.to_string().as_bytes()]);
+    Ok(true)
 }
 
 fn at_least_one(text: &[u8], error: &'static str) -> Result<usize, CommandError> {
@@ -121,9 +148,11 @@ fn at_least_one(text: &[u8], error: &'static str) -> Result<usize, CommandError>
 
 /// How the elements are told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// Members and scores in one list.
     Flat,
+    /// The key, then members and scores in the same list.
+    FlatWithKey,
     /// A list of pairs.
     Pairs,
     /// The key, then a list of pairs.
@@ -132,7 +161,7 @@ enum Form {
 
 /// Pops up to `count` elements of the set at argument `key_at` and answers them; how many, or `None` (and no answer) if
 /// there is no set.
-fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form: Form) -> Result<Option<usize>, CommandError> {
+pub(super) fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form: Form) -> Result<Option<usize>, CommandError> {
     let key = x.argv.get(key_at);
     let mut entry = x.ks.entry_mut(x.db, key);
     let Some(set) = to_change(&mut entry)? else { return Ok(None) };
@@ -143,21 +172,22 @@ fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form: Form) -> R
         reply.array(2);
         reply.bulk(key);
     }
-    reply.array(if form == Form::Flat { 2 * count } else { count });
+    let flat = matches!(form, Form::Flat | Form::FlatWithKey);
+    reply.array(usize::from(form == Form::FlatWithKey) + if flat { 2 * count } else { count });
+    if form == Form::FlatWithKey {
+        reply.bulk(key);
+    }
     if count == 0 {
         return Ok(Some(0));
     }
     let start = if end == End::Min { 0 } else { len - 1 };
     let mut rest = count;
     set.walk(start, end == End::Max, &mut |member, score| {
-        if form == Form::Flat {
-            reply.bulk(member);
-            reply.double(score);
-        } else {
+        if !flat {
             reply.array(2);
-            reply.bulk(member);
-            reply.double(score);
         }
+        reply.bulk(member);
+        reply.double(score);
         rest -= 1;
         rest > 0
     });

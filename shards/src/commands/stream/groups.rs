@@ -238,6 +238,8 @@ fn destroy(x: &mut Exec<'_>) -> Result<(), CommandError> {
     if there {
         let group = stream_mut(&mut entry).groups.remove(name);
         entry.also(DESTROYED);
+        // Who waits in the group must hear of it.
+        entry.wake();
         entry.count_more(1);
         // What a large group holds is dropped in slices, as a stream that has nothing else.
         let left = group.map(|group| Stream { groups: [(Box::from(name), group)].into(), ..Stream::default() });

@@ -5,6 +5,11 @@
 //! entry itself is gone.
 //!
 //! Everything that may be wrong is looked at before anything changes; then the streams are read in turn.
+//!
+//! With BLOCK a call that finds nothing waits for its streams ([`crate::exec::Exec::block_on`]) and is run again when one
+//! has changed. Its `$`s have become ids by then, or it would wait for ever. An XREADGROUP that waits has made its consumer
+//! already, and is also run again when a stream or its group is gone: then it answers the error it would have answered
+//! at first.
 
 use super::access::{group_mut, stream, stream_mut};
 use super::entries::{reply_entries, reply_entry, reply_id};
@@ -14,9 +19,9 @@ use super::propagation::{Place, Told};
 use crate::args::Args;
 use crate::command::{Arg, ArgKind, Begin, Command, Find, Group as Family, KeySpec, category, flag, key};
 use crate::error::{CommandError, SYNTAX, shown};
-use crate::exec::Exec;
+use crate::exec::{Block, Exec};
 use crate::reply::{Reply, Resp};
-use crate::types::stream::{ConsumerId, Group, Log, Pending, Stream, StreamId};
+use crate::types::stream::{ConsumerId, Group, Log, Pending, StreamId};
 
 const STREAMS: Arg = Arg::block(
     "streams",
@@ -96,7 +101,8 @@ fn find_keys(argv: Args<'_>, found: &mut Vec<usize>) -> Result<(), CommandError>
 /// What a call asks for.
 #[derive(Default)]
 struct Words<'a> {
-    block: bool,
+    /// It waits if it finds nothing, until then; `Some(None)`: for ever.
+    block: Option<Option<i64>>,
     count: usize,
     no_ack: bool,
     group: Option<(&'a [u8], &'a [u8])>,
@@ -112,8 +118,7 @@ impl<'a> Words<'a> {
         while i < x.argc() && words.keys_at == 0 {
             let more = x.argc() - 1 - i;
             if more > 0 && x.arg_is(i, "block") {
-                check_timeout(x, i + 1)?;
-                words.block = true;
+                words.block = Some(block_deadline_ms(x, i + 1)?);
                 i += 1;
             } else if more > 0 && x.arg_is(i, "count") {
                 words.count = x.int(i + 1)?.max(0) as usize;
@@ -145,14 +150,16 @@ impl<'a> Words<'a> {
     }
 }
 
-fn check_timeout(x: &Exec<'_>, at: usize) -> Result<(), CommandError> {
+/// The timeout of BLOCK as the time when it is over; `None`: never.
+fn block_deadline_ms(x: &Exec<'_>, at: usize) -> Result<Option<i64>, CommandError> {
     let out_of_range = CommandError::Static("ERR timeout is out of range");
     let not_an_integer = CommandError::Static("ERR timeout is not an integer or out of range");
     let timeout_ms = x.int(at).map_err(|_| not_an_integer)?;
     if timeout_ms < 0 {
         return Err(CommandError::Static("ERR timeout is negative"));
     }
-    timeout_ms.checked_add(x.now_ms()).map(drop).ok_or(out_of_range)
+    let deadline_ms = timeout_ms.checked_add(x.now_ms()).ok_or(out_of_range)?;
+    Ok((timeout_ms > 0).then_some(deadline_ms))
 }
 
 fn unbalanced(grouped: bool) -> CommandError {
@@ -221,23 +228,14 @@ fn no_group(key: &[u8], group: &[u8]) -> CommandError {
 fn read(x: &mut Exec<'_>, grouped: bool) -> Result<(), CommandError> {
     let words = Words::parse(x, grouped)?;
     let mut from = Vec::with_capacity(words.keys);
-    let mut anything = false;
     for i in 0..words.keys {
         let (key, id) = (x.arg(words.keys_at + i), x.arg(words.keys_at + words.keys + i));
         let found = stream(x.ks.read(x.db, key).map(|found| found.value()))?;
-        let group = match words.group {
-            Some((name, _)) => {
-                let group = found.and_then(|stream| stream.groups.get(name));
-                Some(group.ok_or_else(|| no_group(key, name))?)
-            }
-            None => None,
-        };
+        if let Some((group, _)) = words.group {
+            found.and_then(|stream| stream.groups.get(group)).ok_or_else(|| no_group(key, group))?;
+        }
         let behind = From::parse(id, grouped, found.map(|stream| &stream.log))?;
-        anything |= found.is_some_and(|stream| serves(stream, group, behind));
         from.push(behind);
-    }
-    if !anything && words.block {
-        return Err(CommandError::Static("ERR blocking reads are not there yet"));
     }
     let mark = x.reply.deferred_map();
     let mut served = 0;
@@ -252,22 +250,29 @@ fn read(x: &mut Exec<'_>, grouped: bool) -> Result<(), CommandError> {
         x.propagate_nothing();
     }
     match (served, x.reply.resp()) {
-        (0, _) => x.reply.null_array(),
+        (0, _) => match words.block.filter(|_| x.may_block()) {
+            Some(deadline_ms) => wait(x, &words, &from, deadline_ms),
+            None => x.reply.null_array(),
+        },
         (_, Resp::V2) => x.reply.close_array(mark, served),
         (_, Resp::V3) => x.reply.close_map(mark, served),
     }
     Ok(())
 }
 
-/// True if there is something to answer.
-fn serves(stream: &Stream, group: Option<&Group>, from: From) -> bool {
-    let behind = match (group, from) {
-        (Some(_), From::Behind(_)) => return true,
-        (Some(group), From::New) => group.last_id,
-        (None, From::Behind(id)) => id,
-        (None, From::New) => unreachable!("only groups have new entries"),
-    };
-    stream.log.last_live().is_some_and(|last| last > behind)
+/// Waits for the streams; a `$` is the id it stood for from now on.
+fn wait(x: &mut Exec<'_>, words: &Words<'_>, from: &[From], deadline_ms: Option<i64>) {
+    let keys = (words.keys_at..words.keys_at + words.keys).map(|i| x.arg(i).into()).collect();
+    let mut retry: Vec<Box<[u8]>> = x.argv.iter().map(Box::from).collect();
+    for (i, from) in from.iter().enumerate() {
+        let at = words.keys_at + words.keys + i;
+        if let From::Behind(id) = from
+            && x.arg(at) == b"$"
+        {
+            retry[at] = id.text(&mut [0; _]).into();
+        }
+    }
+    x.block_on(Block { keys, deadline_ms, retry: Some(retry) });
 }
 
 /// The key before its entries: in RESP2 the two are an array, in RESP3 a pair of a map.
@@ -282,7 +287,7 @@ fn read_plain(x: &mut Exec<'_>, key: &[u8], from: From, count: usize) -> bool {
     let found = x.ks.read(x.db, key).map(|found| found.value());
     let Some(stream) = stream(found).expect("its type was checked") else { return false };
     let From::Behind(id) = from else { unreachable!("only groups have new entries") };
-    let served = serves(stream, None, from);
+    let served = stream.log.last_live().is_some_and(|last| last > id);
     if let Some(start) = id.next().filter(|_| served) {
         reply_key(&mut x.reply, key);
         reply_entries(&mut x.reply, stream.log.range(start, StreamId::MAX), count);

@@ -1,0 +1,130 @@
+//! How waiting ends without an element: timeouts, CLIENT UNBLOCK, CLIENT KILL, disconnects.
+
+use super::on_any_shards;
+use crate::common::client::words;
+
+/// Calls that wait on one key and on several; `@` stands for the timeout.
+const CALLS: &[&str] = &[
+    "BLPOP a @",
+    "BRPOP a b c d e @",
+    "BLMOVE a b LEFT LEFT @",
+    "BRPOPLPUSH a c @",
+    "BLMPOP @ 4 a b c d LEFT",
+    "BZPOPMIN a @",
+    "BZPOPMAX a b c d @",
+    "BZMPOP @ 4 a b c d MAX",
+];
+
+fn with_timeout(call: &str, timeout: &str) -> String {
+    call.replace('@', timeout)
+}
+
+#[test]
+fn a_wait_that_is_over_answers_null() {
+    on_any_shards(|stage| {
+        for call in CALLS {
+            assert_eq!(stage.admin.say(&with_timeout(call, "0.01")), "(nil)", "{call}");
+        }
+        assert_eq!(stage.admin.say("XREAD BLOCK 10 STREAMS a b c d $ $ $ $"), "(nil)");
+        stage.admin.say("XGROUP CREATE s g $ MKSTREAM");
+        assert_eq!(stage.admin.say("XREADGROUP GROUP g c BLOCK 1 STREAMS s >"), "(nil)");
+        assert_eq!(stage.blocked(), 0);
+        stage.admin.assert_in_step();
+    });
+}
+
+#[test]
+fn the_shortest_wait_ends_first() {
+    on_any_shards(|stage| {
+        let mut clients = stage.waiting(&["BLPOP a b c d 100", "BZPOPMIN a 0", "BLPOP a 100"]);
+        assert_eq!(stage.admin.say("BZMPOP 0.02 3 a b c MIN"), "(nil)");
+        stage.await_blocked(3);
+        stage.admin.say("RPUSH a 1 2");
+        assert_eq!(clients[0].reply(), "[a 1]");
+        assert_eq!(clients[2].reply(), "[a 2]");
+    });
+}
+
+#[test]
+fn client_unblock_ends_a_wait_as_a_timeout_or_an_error() {
+    on_any_shards(|stage| {
+        for call in CALLS {
+            let call = with_timeout(call, "0");
+            for (how, reply) in [("", "(nil)"), (" TIMEOUT", "(nil)"), (" ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK")] {
+                let mut client = stage.server.client();
+                let id = client.say("CLIENT ID").int();
+                assert_eq!(stage.admin.say(&format!("CLIENT UNBLOCK {id}{how}")), ":0");
+                client.send(&words(&call));
+                stage.await_blocked(1);
+                assert_eq!(stage.admin.say(&format!("CLIENT UNBLOCK {id}{how}")), ":1");
+                assert_eq!(client.reply(), reply, "{call}");
+                assert_eq!(stage.admin.say(&format!("CLIENT UNBLOCK {id}{how}")), ":0");
+                client.assert_in_step();
+            }
+        }
+        stage.await_blocked(0);
+    });
+}
+
+#[test]
+fn a_blocked_client_is_listed_as_such() {
+    on_any_shards(|stage| {
+        let _clients = stage.waiting(&["BLPOP a 0", "BZPOPMIN a b c d 0"]);
+        let list = stage.admin.say("CLIENT LIST FLAGS b").to_string();
+        assert!(list.contains("cmd=blpop") && list.contains("cmd=bzpopmin"), "{list}");
+    });
+}
+
+#[test]
+fn what_comes_after_a_client_is_gone_is_for_the_next() {
+    on_any_shards(|stage| {
+        for (wait, put, reply) in
+            [("BLPOP a 0", "RPUSH a v", "[a v]"), ("BLPOP a b c d 0", "RPUSH d v", "[d v]"), ("BZPOPMIN b a 0", "ZADD a 1 v", "[a v 1]")]
+        {
+            let killed = stage.waiter(wait);
+            let id = stage.admin.say("CLIENT LIST FLAGS b").to_string();
+            let id = id.split_once("id=").unwrap().1.split(' ').next().unwrap().to_owned();
+            let closed = stage.waiter(wait);
+            let mut last = stage.waiter(wait);
+            assert_eq!(stage.admin.say(&format!("CLIENT KILL ID {id}")), ":1");
+            drop(closed);
+            stage.await_blocked(1);
+            stage.admin.say(put);
+            assert_eq!(last.reply(), reply);
+            drop(killed);
+        }
+    });
+}
+
+#[test]
+fn a_pause_holds_who_pushes_and_serves_who_waits_afterwards() {
+    on_any_shards(|stage| {
+        let mut waiting = stage.waiting(&["BLPOP a b c d 0", "BZPOPMIN z 0"]);
+        stage.admin.say("CLIENT PAUSE 100000 WRITE");
+        let mut pushing = stage.server.client();
+        pushing.send(&[words("RPUSH c v"), words("ZADD z 1 m")].concat());
+        // A blocking pop is a write: it is held too.
+        let mut held = stage.server.client();
+        held.send(&words("BLPOP c 0"));
+        let admin = &mut stage.admin;
+        crate::common::server::eventually("two are held", || admin.say("CLIENT LIST FLAGS b").to_string().matches("id=").count() == 4);
+        stage.admin.say("CLIENT UNPAUSE");
+        assert_eq!(waiting[0].reply(), "[c v]");
+        assert_eq!(waiting[1].reply(), "[z m 1]");
+        assert_eq!((pushing.reply().int(), pushing.reply().int()), (1, 1));
+        stage.admin.say("RPUSH c w");
+        assert_eq!(held.reply(), "[c w]");
+    });
+}
+
+#[test]
+fn replies_that_are_not_wanted_do_not_come() {
+    on_any_shards(|stage| {
+        let mut client = stage.server.client();
+        client.send(&[words("CLIENT REPLY SKIP"), words("BLPOP a b c d 0"), words("ECHO next")].concat());
+        stage.await_blocked(1);
+        stage.admin.say("RPUSH c v");
+        assert_eq!(client.reply(), "next");
+        assert_eq!(stage.admin.say("EXISTS c"), ":0");
+    });
+}
