@@ -154,7 +154,7 @@ impl<'k> EntryMut<'k> {
     /// The object behind the entry, to be changed in place; `None` if there is none (absent, inline or integer).
     pub fn edit_object(&mut self, event: Event) -> Option<&mut Object> {
         let pos = self.pos?;
-        if !matches!(self.table().value(pos), Value::Object(_)) {
+        if !self.table().has_object(pos) {
             return None;
         }
         self.before_change();
@@ -166,7 +166,7 @@ impl<'k> EntryMut<'k> {
     /// then tells so with `touched`; `None` if there is none.
     pub fn object_mut(&mut self) -> Option<&mut Object> {
         let pos = self.pos?;
-        if !matches!(self.table().value(pos), Value::Object(_)) {
+        if !self.table().has_object(pos) {
             return None;
         }
         self.before_change();
@@ -183,7 +183,7 @@ impl<'k> EntryMut<'k> {
     /// Changes the object in place, if there is one. `change` tells how many changes it made; none means that nothing
     /// happened to the key. Passes that number on.
     pub fn edit_counted(&mut self, event: Event, change: impl FnOnce(&mut Object) -> usize) -> usize {
-        let Some(pos) = self.pos.filter(|pos| matches!(self.table().value(*pos), Value::Object(_))) else { return 0 };
+        let Some(pos) = self.pos.filter(|pos| self.table().has_object(*pos)) else { return 0 };
         self.before_change();
         let changes = change(self.table_mut().object_mut(pos).expect("looked at above"));
         if changes > 0 {
@@ -449,11 +449,14 @@ impl Taken {
     /// Takes the entry at `pos` out of `table`.
     pub(super) fn out_of(table: &mut Table<Object>, pos: Pos) -> Taken {
         let (tag, expire_at, lru) = (table.type_tag(pos), table.expire_at(pos), table.lru(pos));
+        // An object that lies in the leaf is put into a box, to be taken out like any other.
+        let has_object = table.object_mut(pos).is_some();
         let copied = match table.value(pos) {
             Value::Bytes(b) => Some(TakenValue::Bytes(b.to_vec())),
             Value::Int(n) => Some(TakenValue::Int(n)),
             Value::Object(_) => None,
         };
+        debug_assert_eq!(has_object, copied.is_none());
         let object = table.remove(pos);
         let value = copied.unwrap_or_else(|| TakenValue::Object(object.expect("an object was seen above")));
         Taken { value, tag, expire_at, lru }

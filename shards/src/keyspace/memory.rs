@@ -5,17 +5,34 @@
 //! from one to ten million keys.
 
 use super::space::Found;
-use super::table::{Pos, Table, Value};
+use super::table::{Compact, Pos, Table, Value};
 use crate::types::Object;
 
 /// An entry's share of what belongs to the leaf.
 const SHARE_BYTES: usize = 3;
 
+/// Small collections lie in the leaf of their key.
+impl Compact for Object {
+    #[inline]
+    fn compact_len(&self) -> Option<usize> {
+        Object::compact_len(self)
+    }
+
+    fn write_compact(&self, out: &mut [u8]) {
+        Object::write_compact(self, out);
+    }
+
+    fn from_compact(bytes: &[u8]) -> Object {
+        Object::from_compact(bytes)
+    }
+}
+
 /// Bytes that the entry at `pos` holds.
 pub(super) fn entry_bytes(table: &Table<Object>, pos: Pos) -> usize {
-    let object = match table.value(pos) {
-        Value::Object(object) => object.memory_bytes(),
-        Value::Bytes(_) | Value::Int(_) => 0,
+    // What lies in the leaf is part of the entry.
+    let object = match table.has_boxed_object(pos).then(|| table.value(pos)) {
+        Some(Value::Object(object)) => object.memory_bytes(),
+        _ => 0,
     };
     table.entry_bytes(pos) + object + SHARE_BYTES
 }

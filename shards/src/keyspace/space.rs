@@ -446,7 +446,7 @@ impl Keyspace {
         for table in &self.dbs {
             table.check_invariants();
             table.for_each(&mut |pos| {
-                if let Value::Object(object) = table.value(pos) {
+                if table.has_object(pos) && let Value::Object(object) = table.value(pos) {
                     object.check_invariants();
                 }
             });

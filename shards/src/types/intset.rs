@@ -70,6 +70,20 @@ impl IntSet {
         &self.block
     }
 
+    /// The width of the integers, and their bytes.
+    pub(super) fn parts(&self) -> (usize, &[u8]) {
+        (self.width(), &self.block[HEADER..])
+    }
+
+    /// A set of integers that were such parts.
+    pub(super) fn from_parts(width: usize, ints: &[u8]) -> IntSet {
+        let mut block = Vec::with_capacity(HEADER + ints.len());
+        block.extend_from_slice(&(width as u32).to_le_bytes());
+        block.extend_from_slice(&((ints.len() / width) as u32).to_le_bytes());
+        block.extend_from_slice(ints);
+        IntSet { block }
+    }
+
     fn width(&self) -> usize {
         u32_at(&self.block, 0) as usize
     }

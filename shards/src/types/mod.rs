@@ -1,8 +1,10 @@
 //! The values that do not fit into a table leaf: data structures that know nothing of keys, commands, replies or time.
 //!
-//! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`] behind a pointer.
+//! Short strings and integers live inside the leaf of their key. Everything else is an [`Object`]: in the leaf as well
+//! while small (`compact`), behind a pointer else.
 
 pub mod geo;
+mod compact;
 pub mod hash;
 pub mod list;
 pub mod listpack;

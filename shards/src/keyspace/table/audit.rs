@@ -66,6 +66,8 @@ impl<O> Table<O> {
                 assert!(leaf.earliest() <= coarse(ms), "the earliest expiry is the earliest");
                 timers += 1;
             }
+            let listed = entry.address().is_some_and(|address| self.open.iter().any(|open| open.address == address));
+            assert!(listed || !entry.is_open(), "open entries are listed");
             tally.boxed += usize::from(entry.is_object()) + usize::from(matches!(entry.key(), super::entry::StoredKey::Far { .. }));
             end = offset + len;
         }

@@ -1,6 +1,7 @@
 //! Keeping the table's size right: bucket splits, merges, and the moves that keep the heap dense. All of it happens in
 //! `settle`, at the end of a command, a bounded amount each time.
 
+use super::compact::Compact;
 use super::map::Table;
 use super::heap::BLOCK_MAX;
 use super::leaf::{CAP_MAX, CHAINED, EXTRA, Leaf, LeafMut, NARROW_MAX, Shape, is_member};
@@ -22,10 +23,11 @@ const MOVES_MAX: usize = 4;
 /// Directories are counted in u32.
 const BUCKETS_MAX: u64 = 1 << 32;
 
-impl<O> Table<O> {
+impl<O: Compact> Table<O> {
     /// Ends a command: does a little of what growth, shrinking and density ask for. No `Pos` survives it.
     #[inline]
     pub fn settle(&mut self) {
+        self.close_all();
         self.generation = self.generation.wrapping_add(1);
         let buckets = self.buckets();
         if self.used > buckets * self.target || self.used * 4 < buckets * self.target * 3 {
@@ -35,7 +37,9 @@ impl<O> Table<O> {
             self.compact();
         }
     }
+}
 
+impl<O> Table<O> {
     fn rebalance(&mut self) {
         let mean = self.used / (self.len as u64).max(1);
         self.target = (mean * ENTRIES_MIN).max(TARGET_START.min(mean * ENTRIES_MAX)).clamp(TARGET_MIN, TARGET_MAX);
@@ -96,7 +100,7 @@ impl<O> Table<O> {
     }
 
     #[inline]
-    fn entry_hash(&self, entry: Entry<'_>) -> u64 {
+    pub(super) fn entry_hash(&self, entry: Entry<'_>) -> u64 {
         match entry.key() {
             StoredKey::Near(key) => self.hash(key),
             StoredKey::Far { address, len } => self.hash(owned::bytes(address, len)),

@@ -3,21 +3,35 @@
 
 use super::map::{NewValue, Pos, Table, tag_of};
 use super::entry::{Draft, Entry, KEY_INLINE_MAX, StoredKey, StoredValue, coarse, expiry_len, int_width};
+use super::compact::Compact;
 use super::owned;
 use super::room::Wanted;
 
-impl<O> Table<O> {
+impl<O: Compact> Table<O> {
     /// Adds a key that is not there. `type_tag` has four bits, `lru` 24.
     #[inline]
     pub fn insert(&mut self, hash: u64, key: &[u8], value: NewValue<'_, O>, type_tag: u8, expire: Option<i64>, lru: u32) -> Pos {
         debug_assert_eq!(hash, self.hash(key));
         debug_assert!(self.find(hash, key).is_none(), "insert wants an absent key");
-        let bucket = self.bucket(hash);
         if cfg!(debug_assertions) {
-            self.leaves(bucket).for_each(|handle| self.assert_seen(handle));
+            self.leaves(self.bucket(hash)).for_each(|handle| self.assert_seen(handle));
         }
+        let value = match value {
+            NewValue::Bytes(bytes) => StoredValue::Bytes(Self::short(bytes)),
+            NewValue::Int(n) => StoredValue::Int(n),
+            NewValue::Object(object) => {
+                return self.with_stored(object, |table, value| table.insert_stored(hash, key, value, type_tag, expire, lru));
+            }
+        };
+        self.insert_stored(hash, key, value, type_tag, expire, lru)
+    }
+
+    #[inline]
+    fn insert_stored(
+        &mut self, hash: u64, key: &[u8], value: StoredValue<'_>, type_tag: u8, expire: Option<i64>, lru: u32,
+    ) -> Pos {
+        let bucket = self.bucket(hash);
         let key = if key.len() <= KEY_INLINE_MAX { StoredKey::Near(key) } else { self.keep_key(key) };
-        let value = self.keep_value(value);
         let draft = Draft { type_tag, lru, expire, key, value };
         self.generation = self.generation.wrapping_add(1);
         let wanted = Wanted { bucket, tag: tag_of(hash), len: draft.len(), expire, epoch: self.epoch };
@@ -36,21 +50,27 @@ impl<O> Table<O> {
     }
 
     #[inline]
-    fn keep_value<'a>(&mut self, value: NewValue<'a, O>) -> StoredValue<'a> {
-        match value {
-            NewValue::Bytes(bytes) => {
-                assert!(bytes.len() <= Self::INLINE_MAX, "a long string comes as an object");
-                StoredValue::Bytes(bytes)
-            }
-            NewValue::Int(n) => StoredValue::Int(n),
-            NewValue::Object(object) => {
-                self.boxed += 1;
-                StoredValue::Object(owned::keep_object(object))
-            }
-        }
+    fn short(bytes: &[u8]) -> &[u8] {
+        assert!(bytes.len() <= Self::INLINE_MAX, "a long string comes as an object");
+        bytes
     }
 
-    /// The object of an entry whose value is about to be overwritten.
+    /// Hands `store` an object in the form it is stored in: its bytes if it is small, else its address.
+    fn with_stored<R>(&mut self, object: Box<O>, store: impl FnOnce(&mut Self, StoredValue<'_>) -> R) -> R {
+        let Some(len) = Self::len_inside(&object) else {
+            self.boxed += 1;
+            return store(self, StoredValue::Object(owned::keep_object(object)));
+        };
+        let mut bytes = std::mem::take(&mut self.aside);
+        bytes.clear();
+        bytes.resize(len, 0);
+        object.write_compact(&mut bytes);
+        let result = store(self, StoredValue::Compact(&bytes));
+        self.aside = bytes;
+        result
+    }
+
+    /// The object of an entry whose value is about to be overwritten, unless it lies in the leaf.
     #[inline]
     fn release_object(&mut self, pos: Pos) -> Option<Box<O>> {
         let entry = self.entry(pos);
@@ -62,14 +82,28 @@ impl<O> Table<O> {
         Some(owned::take_object(address))
     }
 
-    /// Gives a key another value, type, expiry and clock; the old object comes back, so that it may be freed later.
+    /// Gives a key another value, type, expiry and clock; the old object comes back unless it lay in the leaf, so that it
+    /// may be freed later.
     #[inline]
     pub fn replace(
         &mut self, pos: Pos, value: NewValue<'_, O>, type_tag: u8, expire: Option<i64>, lru: u32,
     ) -> (Pos, Option<Box<O>>) {
         self.check(pos);
         self.assert_seen(pos.leaf);
-        let value = self.keep_value(value);
+        let value = match value {
+            NewValue::Bytes(bytes) => StoredValue::Bytes(Self::short(bytes)),
+            NewValue::Int(n) => StoredValue::Int(n),
+            NewValue::Object(object) => {
+                return self.with_stored(object, |table, value| table.replace_stored(pos, value, type_tag, expire, lru));
+            }
+        };
+        self.replace_stored(pos, value, type_tag, expire, lru)
+    }
+
+    #[inline]
+    fn replace_stored(
+        &mut self, pos: Pos, value: StoredValue<'_>, type_tag: u8, expire: Option<i64>, lru: u32,
+    ) -> (Pos, Option<Box<O>>) {
         let old = self.release_object(pos);
         let entry = self.entry(pos);
         let (was, value_at) = (entry.expire(), entry.value_at());
@@ -86,7 +120,7 @@ impl<O> Table<O> {
     }
 
     /// Writes an entry anew in another length. Without a value it keeps the one it has.
-    fn rewrite(&mut self, pos: Pos, type_tag: u8, lru: u32, expire: Option<i64>, value: Option<StoredValue<'_>>) -> Pos {
+    pub(super) fn rewrite(&mut self, pos: Pos, type_tag: u8, lru: u32, expire: Option<i64>, value: Option<StoredValue<'_>>) -> Pos {
         let mut aside = std::mem::take(&mut self.scratch);
         aside.clear();
         aside.extend_from_slice(self.entry(pos).0);
@@ -171,7 +205,7 @@ impl<O> Table<O> {
     pub fn set_int(&mut self, pos: Pos, n: i64) -> Pos {
         self.assert_seen(pos.leaf);
         let entry = self.entry(pos);
-        assert!(!entry.is_object(), "set_int is for strings");
+        assert!(!entry.is_object() && !entry.is_compact(), "set_int is for strings");
         if entry.is_int() && entry.0.len() - entry.value_at() >= int_width(n) {
             StoredValue::Int(n).write(self.entry_mut(pos).into_value());
             return pos;
@@ -180,7 +214,7 @@ impl<O> Table<O> {
         self.replace(pos, NewValue::Int(n), type_tag, expire, lru).0
     }
 
-    /// Removes a key; its object comes back, so that it may be freed later.
+    /// Removes a key; its object comes back unless it lay in the leaf, so that it may be freed later.
     #[inline]
     pub fn remove(&mut self, pos: Pos) -> Option<Box<O>> {
         self.check(pos);

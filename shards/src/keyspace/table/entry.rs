@@ -5,6 +5,9 @@
 //! meta: bits 0-3 the caller's type tag, bit 4 has an expiry, bits 5-6 how the value is stored, bit 7 key out of line
 //! ```
 //!
+//! A value is bytes, an integer, an object's bytes (`compact.rs`) or an object's address; behind an address may stand
+//! further bytes that mean nothing while the entry is open.
+//!
 //! The length of the whole is kept by the leaf, so the value's length is what remains. An integer takes 1, 2, 4 or 8
 //! bytes. An expiry is 40 bits of milliseconds since 2020 (until 2054); one that does not fit is written as 40 ones and
 //! eight more bytes. Everything here is safe code over slices.
@@ -27,6 +30,9 @@ const ENCODING: u8 = 0x60;
 const BYTES: u8 = 0x00;
 const INT: u8 = 0x20;
 const OBJECT: u8 = 0x40;
+const COMPACT: u8 = 0x60;
+/// An object's address.
+const ADDRESS: usize = 8;
 const FAR: u8 = 0x80;
 
 /// The key as it lies in the entry.
@@ -51,6 +57,7 @@ pub(super) enum StoredValue<'a> {
     Bytes(&'a [u8]),
     Int(i64),
     Object(u64),
+    Compact(&'a [u8]),
 }
 
 impl StoredValue<'_> {
@@ -59,7 +66,8 @@ impl StoredValue<'_> {
         match self {
             StoredValue::Bytes(bytes) => bytes.len(),
             StoredValue::Int(n) => int_width(*n),
-            StoredValue::Object(_) => 8,
+            StoredValue::Object(_) => ADDRESS,
+            StoredValue::Compact(bytes) => bytes.len(),
         }
     }
 
@@ -69,6 +77,7 @@ impl StoredValue<'_> {
             StoredValue::Bytes(_) => BYTES,
             StoredValue::Int(_) => INT,
             StoredValue::Object(_) => OBJECT,
+            StoredValue::Compact(_) => COMPACT,
         }
     }
 
@@ -76,7 +85,7 @@ impl StoredValue<'_> {
     #[inline]
     pub(super) fn write(&self, out: &mut [u8]) {
         match self {
-            StoredValue::Bytes(bytes) => out.copy_from_slice(bytes),
+            StoredValue::Bytes(bytes) | StoredValue::Compact(bytes) => out.copy_from_slice(bytes),
             StoredValue::Int(n) => write_int(out, *n),
             StoredValue::Object(address) => out.copy_from_slice(&address.to_le_bytes()),
         }
@@ -208,9 +217,29 @@ impl<'a> Entry<'a> {
         self.0[0] & ENCODING == INT
     }
 
+    /// Whether the value is an object's address.
     #[inline(always)]
     pub(super) fn is_object(self) -> bool {
         self.0[0] & ENCODING == OBJECT
+    }
+
+    /// Whether the value is an object's bytes.
+    #[inline(always)]
+    pub(super) fn is_compact(self) -> bool {
+        self.0[0] & ENCODING == COMPACT
+    }
+
+    /// Whether bytes that mean nothing stand behind an object's address.
+    pub(super) fn is_open(self) -> bool {
+        self.is_object() && self.value_at() + ADDRESS < self.0.len()
+    }
+
+    /// The address of its object.
+    pub(super) fn address(self) -> Option<u64> {
+        match self.value() {
+            StoredValue::Object(address) => Some(address),
+            _ => None,
+        }
     }
 
     #[inline(always)]
@@ -287,11 +316,11 @@ impl<'a> Entry<'a> {
             BYTES => StoredValue::Bytes(bytes),
             INT => StoredValue::Int(read_int(bytes)),
             OBJECT => {
-                let mut address = [0; 8];
-                address.copy_from_slice(bytes);
+                let mut address = [0; ADDRESS];
+                address.copy_from_slice(&bytes[..ADDRESS]);
                 StoredValue::Object(u64::from_le_bytes(address))
             }
-            _ => unreachable!("no such encoding"),
+            _ => StoredValue::Compact(bytes),
         }
     }
 }
@@ -325,6 +354,15 @@ impl<'a> EntryMut<'a> {
         value.write(&mut self.0[at..]);
     }
 
+    /// Puts an object's address over the first of its bytes.
+    #[inline]
+    pub(super) fn open(self, address: u64) {
+        debug_assert!(Entry(self.0).is_compact());
+        let at = Entry(self.0).value_at();
+        self.0[0] = self.0[0] & !ENCODING | OBJECT;
+        self.0[at..at + ADDRESS].copy_from_slice(&address.to_le_bytes());
+    }
+
     /// Overwrites the expiry with one of the same length.
     #[inline]
     pub(super) fn set_expire(&mut self, ms: i64) {
@@ -355,7 +393,7 @@ mod tests {
             _ => panic!("the key changed its place"),
         }
         match (entry.value(), value) {
-            (StoredValue::Bytes(a), StoredValue::Bytes(b)) => assert_eq!(a, b),
+            (StoredValue::Bytes(a), StoredValue::Bytes(b)) | (StoredValue::Compact(a), StoredValue::Compact(b)) => assert_eq!(a, b),
             (StoredValue::Int(a), StoredValue::Int(b)) => assert_eq!(a, b),
             (StoredValue::Object(a), StoredValue::Object(b)) => assert_eq!(a, b),
             _ => panic!("the value changed its form"),
@@ -372,6 +410,7 @@ mod tests {
             for key in [StoredKey::Near(b""), StoredKey::Near(b"k"), StoredKey::Near(&long), StoredKey::Far { address: u64::MAX, len: 9 }] {
                 round_trip(expire, key, StoredValue::Bytes(b""));
                 round_trip(expire, key, StoredValue::Bytes(&[3; 1024]));
+                round_trip(expire, key, StoredValue::Compact(&[4; 100]));
                 round_trip(expire, key, StoredValue::Object(0x1234_5678_9abc_def0));
                 for n in ints {
                     round_trip(expire, key, StoredValue::Int(n));

@@ -12,6 +12,7 @@ use super::entry::{Entry, EntryMut, StoredKey, StoredValue};
 use super::heap::Heap;
 use super::leaf::{CHAINED, Leaf, NARROW_MAX};
 use super::snapshot::Walk;
+use super::compact::{Compact, Open, Views};
 use super::{owned, simd};
 
 /// Lines of a leaf that a look-up asks for before it has read the first: of a leaf of about 1 KiB, most. Header and
@@ -45,6 +46,11 @@ pub struct Table<O> {
     pub(super) snapshot: Option<Walk>,
     /// Room to take a leaf or an entry aside while it is rewritten.
     pub(super) scratch: Vec<u8>,
+    /// Room for the bytes of an object that goes into a leaf.
+    pub(super) aside: Vec<u8>,
+    /// Entries whose objects were taken out to be changed, and objects made to be looked at.
+    pub(super) open: Vec<Open>,
+    pub(super) views: Views<O>,
     /// How many keys were prefetched and not yet looked up: those need no more lines asked for.
     primed: Cell<u32>,
     seed: [u64; 4],
@@ -80,7 +86,7 @@ pub enum NewValue<'a, O> {
     Bytes(&'a [u8]),
     /// A string that is the decimal form of an integer.
     Int(i64),
-    /// Anything else; the table owns it from now on.
+    /// Anything else; the table owns it from now on, in its box or in a leaf.
     Object(Box<O>),
 }
 
@@ -112,6 +118,9 @@ impl<O> Table<O> {
             epochs_unfinished: 0,
             snapshot: None,
             scratch: Vec::new(),
+            aside: Vec::new(),
+            open: Vec::new(),
+            views: Views::default(),
             primed: Cell::new(0),
             seed,
             hasher: RandomState::with_seeds(seed[0], seed[1], seed[2], seed[3]),
@@ -290,14 +299,31 @@ impl<O> Table<O> {
         self.key_of(self.entry(pos))
     }
 
-    /// The value of an entry.
+    /// The value of an entry. An object that lies in the leaf is made anew; it lives until `settle`.
     #[inline]
-    pub fn value(&self, pos: Pos) -> Value<'_, O> {
+    pub fn value(&self, pos: Pos) -> Value<'_, O>
+    where
+        O: Compact,
+    {
         match self.entry(pos).value() {
             StoredValue::Bytes(bytes) => Value::Bytes(bytes),
             StoredValue::Int(n) => Value::Int(n),
             StoredValue::Object(address) => Value::Object(owned::object(address)),
+            StoredValue::Compact(bytes) => Value::Object(self.view(pos, bytes)),
         }
+    }
+
+    /// Whether the value is an object, wherever it is.
+    #[inline]
+    pub fn has_object(&self, pos: Pos) -> bool {
+        let entry = self.entry(pos);
+        entry.is_object() || entry.is_compact()
+    }
+
+    /// Whether the value is an object outside the leaf.
+    #[inline]
+    pub fn has_boxed_object(&self, pos: Pos) -> bool {
+        self.entry(pos).is_object()
     }
 
     /// When the entry expires, in Unix milliseconds.
@@ -341,20 +367,10 @@ impl<O> Table<O> {
     pub fn bytes_mut(&mut self, pos: Pos) -> Option<&mut [u8]> {
         self.assert_seen(pos.leaf);
         let entry = self.entry(pos);
-        if entry.is_int() || entry.is_object() {
+        if entry.is_int() || entry.is_object() || entry.is_compact() {
             return None;
         }
         Some(self.entry_mut(pos).into_value())
-    }
-
-    /// The object of an entry, to change in place. Moves nothing.
-    #[inline]
-    pub fn object_mut(&mut self, pos: Pos) -> Option<&mut O> {
-        self.assert_seen(pos.leaf);
-        match self.entry(pos).value() {
-            StoredValue::Object(address) => Some(owned::object_mut(address)),
-            _ => None,
-        }
     }
 
     /// A leaf must not change under a snapshot that has not seen it.

@@ -12,15 +12,17 @@
 //! - `scan.rs`: cursors that survive growth and shrinking, sampling, the walk for expired keys.
 //! - `snapshot.rs`: every entry as it was at one moment, once, while writes go on.
 //! - `free.rs`: emptying, in slices when it is big. `audit.rs`: the invariants.
-//! - `owned.rs`: boxes behind addresses. `simd.rs`: the two inner loops.
+//! - `compact.rs`: small objects inside leaves. `owned.rs`: boxes behind addresses. `simd.rs`: the two inner loops.
 //!
 //! A `Pos` names an entry until something may have moved: any insert, replace, set_expire, remove or settle ends the life
-//! of every `Pos`, which is checked. Values up to `INLINE_MAX` bytes lie in the leaf; longer ones come as objects.
+//! of every `Pos`, which is checked. Values up to `INLINE_MAX` bytes lie in the leaf; longer ones come as objects, of which
+//! small ones lie in the leaf as well.
 //! A bucket that outgrows the largest leaf (a flood of equal hashes, which a keyed hash makes improbable) continues in
 //! extra leaves, listed in a map aside: slower, never wrong.
 
 mod audit;
 mod balance;
+mod compact;
 mod map;
 mod directory;
 mod edit;
@@ -36,4 +38,5 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use self::compact::Compact;
 pub use self::map::{NewValue, Pos, Table, Value};

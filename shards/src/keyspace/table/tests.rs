@@ -1,10 +1,11 @@
 //! The table against a plain map, and its promises one by one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::{NewValue, Pos, Table, Value};
+use super::compact::COMPACT_MAX;
+use super::{Compact, NewValue, Pos, Table, Value};
 
 /// A generator of test cases (xorshift): the same seed gives the same test.
 struct Dice(u64);
@@ -33,6 +34,34 @@ impl Counted {
         alive.set(alive.get() + 1);
         Box::new(Counted { name, alive: alive.clone() })
     }
+}
+
+thread_local! {
+    /// Those of this test.
+    static ALIVE: RefCell<Rc<Cell<i64>>> = RefCell::default();
+}
+
+/// Every second object may lie in a leaf, in one of many lengths.
+impl Compact for Counted {
+    fn compact_len(&self) -> Option<usize> {
+        (self.name % 2 == 0).then_some(8 + self.name as usize / 2 % 1100)
+    }
+
+    fn write_compact(&self, out: &mut [u8]) {
+        out.fill(0xab);
+        out[..8].copy_from_slice(&self.name.to_le_bytes());
+    }
+
+    fn from_compact(bytes: &[u8]) -> Counted {
+        let name = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+        assert!(bytes[8..].iter().all(|byte| *byte == 0xab));
+        *ALIVE.with_borrow(|alive| Counted::new(name, alive))
+    }
+}
+
+/// Whether it lies in a leaf once the call has ended.
+fn lies_inside(name: u64) -> bool {
+    Counted { name, alive: Rc::new(Cell::new(1)) }.compact_len().is_some_and(|len| len <= COMPACT_MAX)
 }
 
 impl Drop for Counted {
@@ -65,6 +94,15 @@ fn kept(table: &Table<Counted>, pos: Pos) -> Kept {
     Kept { value, type_tag: table.type_tag(pos), expire: table.expire_at(pos), lru: table.lru(pos) }
 }
 
+/// An object that was replaced or removed comes back, unless it may have been in the leaf.
+fn come_back(object: Option<Box<Counted>>, old: Option<&Plain>) {
+    match (object, old) {
+        (Some(object), old) => assert_eq!(old, Some(&Plain::Object(object.name))),
+        (None, Some(Plain::Object(name))) => assert!(lies_inside(*name)),
+        (None, _) => {}
+    }
+}
+
 /// The table and the model side by side, with a snapshot of both.
 struct Pair {
     dice: Dice,
@@ -79,11 +117,13 @@ struct Pair {
 
 impl Pair {
     fn new(seed: u64, keys: u64, long: bool) -> Pair {
+        let alive = Rc::new(Cell::new(0));
+        ALIVE.set(alive.clone());
         Pair {
             dice: Dice(seed),
             table: Table::new([seed, 2, 3, 4]),
             model: HashMap::new(),
-            alive: Rc::new(Cell::new(0)),
+            alive,
             at_begin: None,
             given: HashMap::new(),
             keys,
@@ -151,8 +191,7 @@ impl Pair {
             }
             Some(pos) => {
                 let (pos, object) = self.table.replace(pos, value, kept.type_tag, kept.expire, kept.lru);
-                let name = object.map(|object| Plain::Object(object.name));
-                assert_eq!(name, old.map(|o| o.value.clone()).filter(|v| matches!(v, Plain::Object(_))));
+                come_back(object, old.map(|o| &o.value));
                 pos
             }
         };
@@ -197,8 +236,8 @@ impl Pair {
                     self.table.bytes_mut(pos).expect("bytes").fill(7);
                 }
                 Plain::Object(name) => {
-                    *name = 7;
-                    self.table.object_mut(pos).expect("an object").name = 7;
+                    *name = lru as u64;
+                    self.table.object_mut(pos).expect("an object").name = *name;
                 }
                 Plain::Int(_) => assert!(self.table.bytes_mut(pos).is_none() && self.table.object_mut(pos).is_none()),
             },
@@ -212,8 +251,7 @@ impl Pair {
         let Some(pos) = self.table.find(hash, &key) else { return assert!(old.is_none()) };
         self.before(hash);
         let object = self.table.remove(pos);
-        let old = old.expect("both have it");
-        assert_eq!(object.map(|object| Plain::Object(object.name)), Some(old.value).filter(|v| matches!(v, Plain::Object(_))));
+        come_back(object, Some(&old.expect("both have it").value));
     }
 
     fn snapshot(&mut self) {
@@ -238,10 +276,15 @@ impl Pair {
 
     fn check(&mut self) {
         self.table.check_invariants();
+        self.table.settle();
+        self.table.check_invariants();
         assert_eq!(self.table.len(), self.model.len());
         assert_eq!(self.table.expires_len(), self.model.values().filter(|k| k.expire.is_some()).count());
-        let objects = self.model.values().filter(|k| matches!(k.value, Plain::Object(_))).count();
-        assert_eq!(self.alive.get(), objects as i64);
+        let mut boxed = 0;
+        self.table.for_each(&mut |pos| boxed += i64::from(self.table.has_boxed_object(pos)));
+        assert_eq!(self.alive.get(), boxed);
+        let large = self.model.values().filter(|kept| matches!(kept.value, Plain::Object(name) if !lies_inside(name)));
+        assert!(large.count() as i64 <= boxed);
         let mut seen = HashMap::new();
         self.table.for_each(&mut |pos| {
             assert!(seen.insert(self.table.key(pos).to_vec(), kept(&self.table, pos)).is_none());
@@ -293,6 +336,44 @@ impl Pair {
         }
         self.check();
     }
+}
+
+#[test]
+fn a_small_object_lies_in_its_leaf_whenever_no_call_runs() {
+    let alive = Rc::new(Cell::new(0));
+    ALIVE.set(alive.clone());
+    let mut table = Table::new([1; 4]);
+    let hash = table.hash(b"k");
+    table.insert(hash, b"k", NewValue::Object(Counted::new(2, &alive)), 1, None, 0);
+    assert_eq!(alive.get(), 0);
+    // Looking makes one object for each key, which goes at the end of the call.
+    let pos = table.find(hash, b"k").unwrap();
+    assert!(matches!((table.value(pos), table.value(pos)), (Value::Object(a), Value::Object(b)) if std::ptr::eq(a, b)));
+    assert_eq!(alive.get(), 1);
+    table.settle();
+    assert_eq!(alive.get(), 0);
+    // It may grow out of the leaf while it is open, and back into it. When it was small before a change is what counts.
+    for (name, inside) in [(30, true), (2 * COMPACT_MAX as u64, false), (3, false), (4, false), (40, true), (1, false)] {
+        let pos = table.find(hash, b"k").unwrap();
+        table.object_mut(pos).unwrap().name = name;
+        table.check_invariants();
+        table.settle();
+        table.check_invariants();
+        let pos = table.find(hash, b"k").unwrap();
+        assert_eq!(table.has_boxed_object(pos), !inside, "{name}");
+        assert!(matches!(table.value(pos), Value::Object(object) if object.name == name));
+        table.settle();
+        assert_eq!(alive.get(), i64::from(!inside));
+    }
+    // What was opened may be gone at the end.
+    let pos = table.find(hash, b"k").unwrap();
+    table.object_mut(pos).unwrap().name = 6;
+    table.settle();
+    let pos = table.find(hash, b"k").unwrap();
+    table.object_mut(pos);
+    assert!(table.remove(pos).is_some_and(|object| object.name == 6));
+    table.settle();
+    assert_eq!((table.len(), alive.get()), (0, 0));
 }
 
 #[test]

@@ -116,6 +116,18 @@ impl Hash {
         }
     }
 
+    /// The bytes of a small hash and the number of its fields.
+    pub(super) fn small_form(&self) -> Option<(&[u8], usize)> {
+        match &self.form {
+            Form::Pack { bytes, len } => Some((bytes, *len)),
+            Form::Table(_) => None,
+        }
+    }
+
+    pub(super) fn from_small_form((bytes, len): (&[u8], usize)) -> Hash {
+        Hash { form: Form::Pack { bytes: grow::fitted(bytes), len } }
+    }
+
     /// True if there is no field.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

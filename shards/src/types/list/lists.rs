@@ -32,6 +32,18 @@ impl List {
         List::Packed(Listpack::new())
     }
 
+    /// The bytes of a small list.
+    pub(in crate::types) fn small_form(&self) -> Option<&[u8]> {
+        match self {
+            List::Packed(pack) => Some(pack.bytes()),
+            List::Quick(_) => None,
+        }
+    }
+
+    pub(in crate::types) fn from_small_form(bytes: &[u8]) -> List {
+        List::Packed(Listpack::of_own_bytes(bytes))
+    }
+
     /// The name OBJECT ENCODING prints.
     pub fn encoding(&self) -> &'static str {
         match self {

@@ -59,6 +59,15 @@ impl Listpack {
         Some(Listpack { buf: bytes.into_boxed_slice(), start: 0, size })
     }
 
+    /// The listpack of these bytes, which were one.
+    pub(in crate::types) fn of_own_bytes(bytes: &[u8]) -> Listpack {
+        let mut buf = Vec::with_capacity(class(bytes.len()));
+        buf.extend_from_slice(bytes);
+        buf.resize(class(bytes.len()), 0);
+        debug_assert!(validate(bytes));
+        Listpack { buf: buf.into_boxed_slice(), start: 0, size: bytes.len() as u32 }
+    }
+
     /// Its bytes, as DUMP and RDB write them.
     #[inline]
     pub fn bytes(&self) -> &[u8] {

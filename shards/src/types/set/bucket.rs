@@ -136,6 +136,15 @@ impl Bucket {
     /// A bucket of no members.
     pub(super) const EMPTY: Bucket = Bucket { block: Vec::new() };
 
+    pub(super) fn of_bytes(bytes: &[u8]) -> Bucket {
+        Bucket { block: bytes.to_vec() }
+    }
+
+    /// All its bytes.
+    pub(in crate::types) fn bytes(&self) -> &[u8] {
+        &self.block
+    }
+
     /// Number of members.
     #[inline]
     pub(super) fn len(&self) -> usize {

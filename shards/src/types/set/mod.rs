@@ -127,6 +127,11 @@ impl Set {
         Set::Block(Bucket::default())
     }
 
+    /// The set whose one block has these bytes.
+    pub(super) fn from_block(bytes: &[u8]) -> Set {
+        Set::Block(Bucket::of_bytes(bytes))
+    }
+
     /// An empty set in its form for many members.
     pub fn hashed(limits: &SetLimits) -> Set {
         Set::Table(Box::new(Table::new(limits.seed)))

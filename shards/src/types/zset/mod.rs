@@ -96,6 +96,18 @@ impl ZSet {
         }
     }
 
+    /// The bytes of a small set and the number of its elements.
+    pub(super) fn small_form(&self) -> Option<(&[u8], usize)> {
+        match &self.0 {
+            Form::Small(pack) => Some((pack.bytes(), pack.len())),
+            Form::Large(_) => None,
+        }
+    }
+
+    pub(super) fn from_small_form((bytes, len): (&[u8], usize)) -> ZSet {
+        ZSet(Form::Small(Pack::of_bytes(bytes, len)))
+    }
+
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

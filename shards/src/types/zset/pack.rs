@@ -70,6 +70,15 @@ impl Pack {
         self.count as usize
     }
 
+    pub fn of_bytes(bytes: &[u8], count: usize) -> Pack {
+        Pack { bytes: bytes.to_vec(), count: count as u32 }
+    }
+
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes in use.
     #[inline]
     pub fn bytes_len(&self) -> usize {
