@@ -175,6 +175,11 @@ impl Effects {
         std::mem::take(&mut self.rewritten)
     }
 
+    /// The changes since there were `before` of them count as one: they are sides of one thing (LMOVE).
+    pub(crate) fn count_as_one(&mut self, before: u64) {
+        self.dirty = self.dirty.min(before + 1);
+    }
+
     /// Number of changes since the last `take_dirty`.
     pub fn dirty(&self) -> u64 {
         self.dirty

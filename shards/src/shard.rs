@@ -28,6 +28,8 @@ pub struct Call<'a> {
     pub resp: Resp,
     /// CLIENT NO-TOUCH: reads do not count as use.
     pub no_touch: bool,
+    /// It finds keys whose time is over, where they are kept (CLIENT IMPORT-SOURCE).
+    pub sees_expired: bool,
 }
 
 /// How a call ended.
@@ -80,6 +82,7 @@ impl Shard {
         let ks = &mut self.keyspace;
         ks.set_now(now_ms);
         ks.no_touch = call.no_touch;
+        ks.see_expired = call.sees_expired || ks.follows_primary;
         let dirty = ks.effects.dirty();
         let start = out.len();
         let reply = Reply::new(out, call.resp);

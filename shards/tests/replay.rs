@@ -17,7 +17,7 @@ fn replayed_is_the_same(seed: u64, steps: &[Step]) -> Result<(), String> {
     let mut primary = bare(seed);
     let mut replica = bare(seed + 1);
     replica.shard.keyspace.keep_expired = true;
-    replica.shard.keyspace.see_expired = true;
+    replica.shard.keyspace.follows_primary = true;
     let mut loader = bare(seed + 2);
     for step in steps {
         primary.now_ms += step.wait_ms;

@@ -1,4 +1,4 @@
-//! PING, ECHO, SELECT, QUIT.
+//! PING, ECHO, SELECT, READONLY, READWRITE, QUIT.
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
 use shards::command::{Arg, ArgKind, Group, category, flag};
@@ -7,7 +7,7 @@ use shards::reply::Resp;
 
 shards::rows! {
     /// The family's rows.
-    pub ROWS: ServerRun = [PING, ECHO, SELECT, QUIT]
+    pub ROWS: ServerRun = [PING, ECHO, SELECT, READONLY, READWRITE, QUIT]
 }
 
 /// PING [message]
@@ -55,6 +55,30 @@ pub const ECHO: ServerCommand = ServerCommand {
 
 fn echo(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     x.reply.bulk(x.argv.get(1));
+    Ok(Flow::Done)
+}
+
+/// READONLY
+pub const READONLY: ServerCommand = ServerCommand {
+    arity: 1,
+    group: Group::Cluster,
+    since: "3.0.0",
+    summary: "Says that the connection is content with what a replica knows.",
+    complexity: "O(1)",
+    flags: flag::LOADING | flag::STALE | flag::FAST,
+    acl: category::CONNECTION,
+    ..ServerCommand::new("readonly", |x| read_only(x, true))
+};
+
+/// READWRITE
+pub const READWRITE: ServerCommand = ServerCommand {
+    summary: "Takes READONLY back.",
+    ..ServerCommand { name: "readwrite", run: |x| read_only(x, false), ..READONLY }
+};
+
+fn read_only(x: &mut ServerExec<'_>, on: bool) -> Result<Flow, CommandError> {
+    x.session.read_only = on;
+    x.reply.ok();
     Ok(Flow::Done)
 }
 

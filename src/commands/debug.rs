@@ -37,7 +37,7 @@ const MISSING: &[&str] = &[
     "config-rewrite-force-all", "crash-and-recover", "delay-rdb-client-free-seconds", "dict-resizing", "digest",
     "digest-value", "disable-cluster-random-ping", "disable-cluster-reconnection", "drop-cluster-packet-filter",
     "force-free-primary-async", "force-tls-write-error", "hashtable-can-abort-shrink", "htstats", "htstats-key", "leak",
-    "listpack", "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "pause-cron", "protect-client", "quicklist",
+    "listpack", "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "protect-client", "quicklist",
     "quicklist-packed-threshold", "reload", "replicate", "replybuffer", "restart", "sdslen", "segfault",
     "set-disable-deny-scripts", "set-skip-checksum-validation", "slotmigration", "stringmatch-test", "structsize",
 ];
@@ -50,6 +50,10 @@ fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
         (b"set-active-expire", 3) => {
             let on = leading_int(x.arg(2)) != 0;
             Ok(Flow::everywhere(move |center: &mut Center| center.shard.active_expire = on))
+        }
+        (b"pause-cron", 3) => {
+            let paused = leading_int(x.arg(2)) != 0;
+            Ok(Flow::everywhere(move |center: &mut Center| center.ticks_paused = paused))
         }
         (b"log", 3) => {
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(x.arg(2)));
@@ -165,6 +169,8 @@ fn help(x: &mut ServerExec<'_>) -> Flow {
         "    Show how <key> is stored and when it was used.",
         "PANIC",
         "    End the server by a panic.",
+        "PAUSE-CRON <0|1>",
+        "    Leave the regular house-keeping undone, or do it again.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Make <count> strings named key:<number>, or <prefix>:<number>, of <size> bytes.",
         "PROTOCOL <type>",

@@ -212,6 +212,8 @@ fn reset(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     session.name = Vec::new();
     session.reply_mode = ReplyMode::On;
     session.no_touch = false;
+    session.import_source = false;
+    session.read_only = false;
     session.no_evict = false;
     x.reply.switch(Resp::V2);
     x.reply.simple("RESET");

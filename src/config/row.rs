@@ -33,6 +33,9 @@ pub struct Row {
     pub effect: Effect,
     /// Can be set only at start.
     pub immutable: bool,
+    /// Though immutable, CONFIG SET takes the value it has: whoever sets all that CONFIG GET shows meets no error from
+    /// directives that Valkey has not.
+    pub repeatable: bool,
     /// Answers CONFIG GET only to its exact name.
     pub hidden: bool,
     /// Its value is a secret.
@@ -67,6 +70,7 @@ impl Row {
             rule,
             effect: Effect::Applied,
             immutable: false,
+            repeatable: false,
             hidden: false,
             sensitive: false,
             protected: false,
@@ -143,6 +147,11 @@ impl Row {
 
     pub(super) const fn immutable(mut self) -> Row {
         self.immutable = true;
+        self
+    }
+
+    pub(super) const fn repeatable(mut self) -> Row {
+        self.repeatable = true;
         self
     }
 

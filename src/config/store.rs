@@ -105,7 +105,7 @@ impl Store {
         asker: Asker,
         world: &mut dyn World,
     ) -> Result<Proposal, String> {
-        let entries = find(pairs, asker)?;
+        let entries = find(pairs, asker, &self.current)?;
         let mut next = Config::clone(&self.current);
         let mut changed: Vec<ChangedDirective> = Vec::new();
         for (entry, (_, value)) in entries.iter().zip(pairs) {
@@ -180,14 +180,14 @@ pub fn get(config: &Config, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The directives named, or the first thing wrong about them.
-fn find(pairs: &[(&[u8], &[u8])], asker: Asker) -> Result<Vec<Entry>, String> {
+fn find(pairs: &[(&[u8], &[u8])], asker: Asker, current: &Config) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
-    for (name, _) in pairs {
+    for (name, value) in pairs {
         let typed = String::from_utf8_lossy(name);
         let entry = table::lookup(name).ok_or_else(|| {
             format!("ERR Unknown option or number of arguments for CONFIG SET - '{}'", one_line(&typed))
         })?;
-        if entry.row.immutable {
+        if entry.row.immutable && !(entry.row.repeatable && entry.row.show(current) == *value) {
             return Err(failed(&typed, "can't set immutable config"));
         }
         if entry.row.protected && !asker.protected_allowed {
@@ -300,6 +300,14 @@ mod tests {
         assert_eq!(error, "ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'");
         let error = set(&mut store(), &[("no\r\nsuch", "1")]).unwrap_err();
         assert_eq!(error, "ERR Unknown option or number of arguments for CONFIG SET - 'no  such'");
+    }
+
+    #[test]
+    fn our_own_immutable_directives_take_the_value_they_have() {
+        assert_eq!(try_value("shards", "7"), "can't set immutable config");
+        let store = Store::new(Config::default(), None);
+        let shards = store.current.ringkey.shards.to_string();
+        assert!(store.propose(&[(b"shards", shards.as_bytes()), (b"shard-cpus", b"")], TRUSTED, &mut Fake::default()).is_ok());
     }
 
     #[test]

@@ -17,6 +17,11 @@ use replies::Replies;
 use session::Session;
 use shards::command::flag;
 
+/// Room for unread input made at first (Valkey's PROTO_IOBUF_LEN).
+const INPUT_BYTES: usize = 16 << 10;
+/// A client that was silent for longer is idle.
+const IDLE_MS: i64 = 2000;
+
 /// Why a connection reads no further requests for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stall {
@@ -75,6 +80,24 @@ impl Connection {
             sending_bytes: 0,
             over_soft_since_ms: None,
         }
+    }
+
+    /// Gives back room for input that it does not need: an idle client holds none, an active one no more than usual.
+    pub fn shrink_input(&mut self, now_ms: i64) {
+        let room = self.input.capacity();
+        if now_ms - self.session.active_ms > IDLE_MS {
+            self.input.shrink_to_fit();
+        } else if self.input.is_empty() && room > 2 * INPUT_BYTES {
+            self.input = Vec::with_capacity(INPUT_BYTES);
+        }
+    }
+
+    /// Keeps the beginning of a request whose end has not come yet.
+    pub fn keep_input(&mut self, bytes: &[u8]) {
+        if self.input.capacity() == 0 && !bytes.is_empty() {
+            self.input.reserve(INPUT_BYTES.max(bytes.len()));
+        }
+        self.input.extend_from_slice(bytes);
     }
 
     /// True if it may run its next request.

@@ -66,6 +66,10 @@ pub struct Session {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE.
+    pub import_source: bool,
+    /// READONLY: it reads from replicas.
+    pub read_only: bool,
     /// Between MULTI and EXEC.
     pub multi: Option<Multi>,
     /// WATCHed keys.
@@ -113,6 +117,8 @@ impl Session {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            import_source: false,
+            read_only: false,
             can_redirect: false,
             multi: None,
             watched: Vec::new(),

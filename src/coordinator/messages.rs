@@ -20,6 +20,8 @@ pub struct Calls {
     pub resp: Resp,
     /// The client's CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE: it finds keys whose time is over, while `import-mode` keeps them.
+    pub sees_expired: bool,
     /// The client's id, for the logs of slow commands.
     pub client: u64,
     /// The one call may wait for its keys (it is no EXEC).

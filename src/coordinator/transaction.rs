@@ -27,6 +27,8 @@ pub struct Order<C> {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE: it finds keys whose time is over, while `import-mode` keeps them.
+    pub sees_expired: bool,
     /// Its one call may wait for its keys.
     pub may_block: bool,
     /// The number under which its call waits on its shards already.
@@ -226,6 +228,7 @@ impl<C: Copy> Transaction<C> {
             calls,
             resp: self.order.resp,
             no_touch: self.order.no_touch,
+            sees_expired: self.order.sees_expired,
             client: self.order.client_id,
             may_block: self.order.may_block,
         }

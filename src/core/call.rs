@@ -23,6 +23,8 @@ pub struct How {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE: it finds keys whose time is over, while `import-mode` keeps them.
+    pub sees_expired: bool,
     /// It may wait for its keys.
     pub may_block: bool,
 }
@@ -37,7 +39,8 @@ impl Center {
         }
         let start = out.len();
         let begin = clock::ticks();
-        let call = Call { row, argv, db: how.db, resp: how.resp, no_touch: how.no_touch };
+        let How { db, resp, no_touch, sees_expired, .. } = how;
+        let call = Call { row, argv, db, resp, no_touch, sees_expired };
         if how.may_block && entry.is(flag::BLOCKING) {
             self.shard.set_may_block(true);
         }

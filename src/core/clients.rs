@@ -193,9 +193,8 @@ impl Center {
                 && now_ms - connection.session.active_ms > timeout_ms;
             if idle || self.over_output_limit(&mut connection) {
                 gone.push(conn);
-            } else if connection.input.is_empty() && connection.input.capacity() > 0 {
-                // An idle client holds no buffer of ours.
-                connection.input = Vec::new();
+            } else {
+                connection.shrink_input(now_ms);
             }
             self.clients.put(conn, connection);
         }

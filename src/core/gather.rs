@@ -5,7 +5,9 @@ use super::assembly::Assembly;
 use super::message::Message;
 use super::query::{Finish, Gather, Question, Report};
 use crate::connection::session::Session;
+use crate::dispatch::call::OwnedCall;
 use crate::runtime::ConnId;
+use crate::stats::clock;
 use shards::reply::{Reply, Resp};
 
 impl Center {
@@ -17,11 +19,12 @@ impl Center {
         question: Question,
         finish: Finish,
         assembly: Option<Assembly>,
+        asker: Option<(OwnedCall, u64)>,
     ) {
         let id = self.next_gather;
         self.next_gather += 1;
         let reports = (0..self.cores).map(|_| None).collect();
-        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, slow: self.slow.take(), assembly });
+        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, asker, assembly });
         for core in 0..self.cores {
             self.send(core, Message::Ask { gather: id, question: question.clone() });
         }
@@ -46,8 +49,10 @@ impl Center {
         let resp = connection.session.resp;
         match gather.assembly {
             Some(mut assembly) => {
+                let start = assembly.out.len();
                 let mut reply = Reply::new(&mut assembly.out, resp);
                 (gather.finish)(self, &mut connection.session, reports, &mut reply);
+                self.end_asking(gather.asker, &connection.session, assembly.out.len() - start);
                 self.assemble(&mut connection, assembly);
             }
             None => {
@@ -57,12 +62,21 @@ impl Center {
                 if out.first() == Some(&b'-') {
                     self.stats.count_error(&out);
                 }
+                self.end_asking(gather.asker, &connection.session, out.len());
                 self.end_stall(gather.conn, &mut connection, gather.ticket, &out);
             }
         }
-        if let Some(slow) = gather.slow {
-            self.log_slow(slow, Some(&connection.session));
-        }
         self.clients.put(gather.conn, connection);
+    }
+
+    /// The call that asked all cores has its answer: what it took is counted, and logged if it was much.
+    fn end_asking(&mut self, asker: Option<(OwnedCall, u64)>, session: &Session, reply_bytes: usize) {
+        let Some((call, begin)) = asker else { return };
+        let ticks = clock::ticks().wrapping_sub(begin);
+        self.stats.commands[call.entry.id as usize].ticks += ticks;
+        self.note_slow(call.entry, call.argv(), ticks, reply_bytes);
+        if let Some(slow) = self.slow.take() {
+            self.log_slow(slow, Some(session));
+        }
     }
 }

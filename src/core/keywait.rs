@@ -24,6 +24,7 @@ use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route::lock_set;
 use crate::dispatch::table::Entry;
 use crate::runtime::ConnId;
+use crate::stats::clock;
 use shards::command::Group;
 use shards::exec::Block;
 use shards::keyspace::blocked::DbKey;
@@ -103,6 +104,12 @@ impl Waiters {
     /// Clients whose calls wait on this shard alone or are coordinated here, and how many of them with a deadline.
     pub fn counts(&self) -> (u64, u64) {
         ((self.by_client.len() + self.spread.len()) as u64, self.deadlines.len() as u64)
+    }
+
+    /// Keys that somebody waits for who wants to hear of their end, too (XREADGROUP).
+    pub fn keys_on_nokey(&self) -> u64 {
+        let waits = |id: &u64| matches!(self.here.get(id), Some((Waiter::Call { call, .. }, _)) if call.entry.full_name == "xreadgroup");
+        self.lines.values().filter(|line| line.iter().any(waits)).count() as u64
     }
 
     fn add(&mut self, waiter: Waiter, keys: Vec<DbKey>) -> u64 {
@@ -262,18 +269,30 @@ impl Center {
         let (call, how) = (call.clone(), *how);
         let row = call.entry.engine().expect("only the engine's calls wait for keys");
         let mut out = Vec::new();
+        let begin = clock::ticks();
         self.shard.set_may_block(true);
-        let shard_call = Call { row, argv: call.argv(), db: how.db, resp: how.resp, no_touch: how.no_touch };
+        let How { db, resp, no_touch, sees_expired, .. } = how;
+        let shard_call = Call { row, argv: call.argv(), db, resp, no_touch, sees_expired };
         let outcome = self.shard.execute(&shard_call, self.now_ms, &mut out);
         self.shard.set_may_block(false);
         if outcome == Outcome::Blocked {
             self.shard.take_block();
             return self.commit();
         }
-        self.count(call.entry, 0, outcome == Outcome::Failed, &out);
+        let ticks = clock::ticks().wrapping_sub(begin);
         self.commit();
         if let Some(Waiter::Call { core, conn, ticket, .. }) = self.forget(id) {
+            self.tell_wait_over(&call, core, conn, ticks, outcome == Outcome::Failed, &out);
             self.reply_to(core, conn, ticket, &out);
+        }
+    }
+
+    /// A call that waited has its answer: it is counted, and logged if it was slow.
+    fn tell_wait_over(&mut self, call: &OwnedCall, core: usize, conn: ConnId, ticks: u64, failed: bool, reply: &[u8]) {
+        self.count(call.entry, ticks, failed, reply);
+        self.note_slow(call.entry, call.argv(), ticks, reply.len());
+        if let Some(call) = self.slow.take() {
+            self.send(core, Message::Slow { conn, call });
         }
     }
 
@@ -301,9 +320,11 @@ impl Center {
     }
 
     fn cancel_here(&mut self, id: u64, why: Cancel) {
-        let Some(Waiter::Call { core, conn, ticket, how, .. }) = self.forget(id) else { return };
+        let Some(Waiter::Call { call, core, conn, ticket, how, .. }) = self.forget(id) else { return };
         if why != Cancel::Gone {
-            self.reply_to(core, conn, ticket, &cancel_reply(why, how.resp));
+            let reply = cancel_reply(why, how.resp);
+            self.tell_wait_over(&call, core, conn, 0, why == Cancel::Error, &reply);
+            self.reply_to(core, conn, ticket, &reply);
         }
     }
 
@@ -427,8 +448,10 @@ impl Center {
         let Client { conn, ticket, .. } = spread.order.client;
         let why = spread.cancelled.unwrap_or(Cancel::Timeout);
         let reply = cancel_reply(why, spread.order.resp);
+        let call = spread.call.clone();
         self.served_spread(wait);
         if why != Cancel::Gone {
+            self.tell_wait_over(&call, self.id, conn, 0, why == Cancel::Error, &reply);
             self.reply_to(self.id, conn, ticket, &reply);
         }
     }

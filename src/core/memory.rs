@@ -103,7 +103,8 @@ impl Center {
     pub(super) fn apply_memory_config(&mut self, config: &Config) {
         let memory = &config.memory;
         self.room.limit_bytes = memory.maxmemory;
-        self.room.policy = policy_of(memory.maxmemory_policy);
+        let importing = config.general.import_mode;
+        self.room.policy = if importing { EvictionPolicy::NoEviction } else { policy_of(memory.maxmemory_policy) };
         self.room.samples = usize::try_from(memory.maxmemory_samples).unwrap_or(1);
         self.room.slice_ticks = (slice_us(memory.maxmemory_eviction_tenacity) * clock::ticks_per_us()) as u64;
         self.room.excess_bytes = 0;

@@ -85,6 +85,8 @@ pub struct CallHeader {
     pub resp: Resp,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE: it finds keys whose time is over, while `import-mode` keeps them.
+    pub sees_expired: bool,
     /// The client, on the core that sent the batch.
     pub conn: ConnId,
     /// Where its reply belongs.
@@ -95,6 +97,7 @@ const CALL_HEADER: usize = 4 + 2 + 1 + 1 + 8 + 8 + 4;
 const REPLY_HEADER: usize = 4 + 8 + 8;
 const FLAG_RESP3: u8 = 1;
 const FLAG_NO_TOUCH: u8 = 2;
+const FLAG_SEES_EXPIRED: u8 = 4;
 
 /// Appends a call to a batch.
 #[inline]
@@ -104,7 +107,10 @@ pub fn push_call(batch: &mut Vec<u8>, header: &CallHeader, argv: Args<'_>) {
     let len = CALL_HEADER + 4 * argv.len() + bytes;
     assert!(len <= u32::MAX as usize, "a request stays below 4 GiB");
     batch.reserve(len);
-    let flags = if header.resp == Resp::V3 { FLAG_RESP3 } else { 0 } | if header.no_touch { FLAG_NO_TOUCH } else { 0 };
+    let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+    let flags = flag(header.resp == Resp::V3, FLAG_RESP3)
+        | flag(header.no_touch, FLAG_NO_TOUCH)
+        | flag(header.sees_expired, FLAG_SEES_EXPIRED);
     let mut head = [0u8; CALL_HEADER];
     head[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
     head[4..6].copy_from_slice(&header.entry.id.to_ne_bytes());
@@ -170,6 +176,7 @@ fn header_of(head: &[u8]) -> CallHeader {
         db: u32::from(head[7]),
         resp: if head[6] & FLAG_RESP3 != 0 { Resp::V3 } else { Resp::V2 },
         no_touch: head[6] & FLAG_NO_TOUCH != 0,
+        sees_expired: head[6] & FLAG_SEES_EXPIRED != 0,
         conn: ConnId(u64_at(head, 8)),
         ticket: u64_at(head, 16),
     }
@@ -212,6 +219,7 @@ mod tests {
             db: 9,
             resp: Resp::V3,
             no_touch: true,
+            sees_expired: true,
             conn: ConnId::new(7, 3),
             ticket: 1 << 40,
         };
@@ -220,7 +228,8 @@ mod tests {
         push_call(&mut batch, &CallHeader { ticket: 2, ..header }, Args::new(text, &spans));
         let mut found = vec![];
         let (h, next) = read_call(&batch, 0, &mut found);
-        assert_eq!((h.entry.id, h.db, h.resp, h.no_touch, h.conn, h.ticket), (get.id, 9, Resp::V3, true, header.conn, 1 << 40));
+        assert_eq!((h.entry.id, h.db, h.resp, h.conn, h.ticket), (get.id, 9, Resp::V3, header.conn, 1 << 40));
+        assert!(h.no_touch && h.sees_expired);
         assert_eq!(Args::new(&batch, &found).iter().collect::<Vec<_>>(), [&b"get"[..], b"key"]);
         let (h, end) = read_call(&batch, next, &mut found);
         assert_eq!((h.ticket, end), (2, batch.len()));

@@ -138,6 +138,8 @@ pub struct Center {
     pub now_ms: i64,
     /// Thresholds of the call logs.
     pub thresholds: Thresholds,
+    /// DEBUG PAUSE-CRON.
+    pub ticks_paused: bool,
     /// Clients may not run commands (CLIENT PAUSE) until then; writes only if `.1`.
     pub paused: Option<(i64, bool)>,
     coordinator: Coordinator<Client>,
@@ -201,6 +203,7 @@ impl Center {
             now_ms: crate::stats::clock::unix_ms(),
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
             paused: None,
+            ticks_paused: false,
             coordinator: Coordinator::new(cores),
             gathers: HashMap::new(),
             next_gather: 0,
@@ -253,6 +256,7 @@ impl Center {
             reply_bytes: threshold(w.commandlog_reply_larger_than, w.commandlog_large_reply_max_len),
             request_bytes: threshold(w.commandlog_request_larger_than, w.commandlog_large_request_max_len),
         };
+        self.shard.keyspace.keep_expired = c.general.import_mode;
         let limits = shards::exec::Limits {
             string_bytes_max: usize::try_from(c.clients.proto_max_bulk_len).unwrap_or(usize::MAX),
             lazy_user_del: c.lazyfree.lazyfree_lazy_user_del,

@@ -66,11 +66,11 @@ impl Center {
         exec: bool,
     ) {
         let session = &connection.session;
-        let (client_id, resp, no_touch) = (session.id, session.resp, session.no_touch);
+        let Session { id: client_id, resp, no_touch, import_source: sees_expired, .. } = *session;
         let ticket = connection.replies.reserve(session.wants_reply());
         connection.stall = Some(Stall::Working(ticket));
         let client = Client { conn, ticket, exec, waits: false };
-        let order = Order { client, client_id, resp, no_touch, may_block: !exec, wait: None };
+        let order = Order { client, client_id, resp, no_touch, sees_expired, may_block: !exec, wait: None };
         let mut out = Outbox::new();
         self.stats.transactions += 1;
         let txid = self.shared.txid();
@@ -133,10 +133,12 @@ impl Center {
                 assembly.out.extend_from_slice(&reply);
                 continue;
             }
+            let begin = clock::ticks();
             let flow = self.run_in_exec(connection, &call, &mut assembly);
             match flow {
                 Flow::Gather { question, finish } => {
-                    return self.gather(assembly.conn, assembly.ticket, question, finish, Some(assembly));
+                    let (conn, ticket) = (assembly.conn, assembly.ticket);
+                    return self.gather(conn, ticket, question, finish, Some(assembly), Some((call, begin)));
                 }
                 Flow::Confirm(confirmation) => match self.confirm_in_exec(connection, confirmation, assembly) {
                     Some(back) => assembly = back,
@@ -171,8 +173,11 @@ impl Center {
             assembly.out.truncate(start);
             Reply::new(&mut assembly.out, resp).error(error.text());
         }
-        self.count(call.entry, ticks, flow.is_err(), &assembly.out[start..]);
-        self.note_slow(call.entry, call.argv(), ticks, assembly.out.len() - start);
+        let asks = matches!(flow, Ok(Flow::Gather { .. }));
+        self.count(call.entry, if asks { 0 } else { ticks }, flow.is_err(), &assembly.out[start..]);
+        if !asks {
+            self.note_slow(call.entry, call.argv(), ticks, assembly.out.len() - start);
+        }
         if let Some(slow) = self.slow.take() {
             self.log_slow(slow, Some(&connection.session));
         }
@@ -225,7 +230,7 @@ impl Center {
             }
             reply.ok();
         });
-        self.gather(conn, ticket, question, finish, None);
+        self.gather(conn, ticket, question, finish, None, None);
     }
 
     /// Lets go of all keys a client watches.

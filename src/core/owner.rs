@@ -87,7 +87,8 @@ impl Center {
 
     #[inline]
     fn run_call_for(&mut self, from: usize, header: message::CallHeader, argv: Args<'_>) {
-        let how = How { db: header.db, resp: header.resp, no_touch: header.no_touch, may_block: true };
+        let message::CallHeader { db, resp, no_touch, sees_expired, .. } = header;
+        let how = How { db, resp, no_touch, sees_expired, may_block: true };
         let locked = !self.shard.locks.is_empty();
         if locked && !self.shard.locks.admits(&route::lock_set(header.entry, argv, how.db)) {
             let call = OwnedCall::new(header.entry, how.db, argv);
@@ -248,7 +249,8 @@ impl Center {
         }
         let mut replies = Vec::with_capacity(calls.calls.len());
         for call in &calls.calls {
-            let how = How { db: call.db, resp: calls.resp, no_touch: calls.no_touch, may_block: calls.may_block };
+            let Calls { resp, no_touch, sees_expired, may_block, .. } = *calls;
+            let how = How { db: call.db, resp, no_touch, sees_expired, may_block };
             let mut out = Vec::new();
             if self.call(call.entry, call.argv(), how, &mut out) == Outcome::Blocked {
                 block = self.shard.take_block();

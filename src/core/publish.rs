@@ -156,7 +156,7 @@ impl Center {
             // It might join again what it has not left yet.
             connection.stall = Some(crate::connection::Stall::Working(ticket));
         }
-        self.gather(conn, ticket, question, end_confirmation(conn, changes, reply), None);
+        self.gather(conn, ticket, question, end_confirmation(conn, changes, reply), None, None);
         leaves
     }
 
@@ -174,7 +174,7 @@ impl Center {
         };
         connection.replies.hold_pushes(assembly.ticket);
         let (conn, ticket) = (assembly.conn, assembly.ticket);
-        self.gather(conn, ticket, question, end_confirmation(conn, changes, reply), Some(assembly));
+        self.gather(conn, ticket, question, end_confirmation(conn, changes, reply), Some(assembly), None);
         None
     }
 

@@ -7,8 +7,8 @@
 use super::Center;
 use super::assembly::Assembly;
 use crate::connection::session::Session;
+use crate::dispatch::call::OwnedCall;
 use crate::runtime::ConnId;
-use crate::stats::slowlog::SlowCall;
 use shards::reply::Reply;
 use std::any::Any;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub struct Gather {
     pub reports: Vec<Option<Report>>,
     /// What follows.
     pub finish: Finish,
-    /// What the logs of slow calls get when it is done.
-    pub slow: Option<Box<SlowCall>>,
+    /// The call that asked, and the clock's ticks when it began: how long it took is known when all have reported.
+    pub asker: Option<(OwnedCall, u64)>,
     /// The EXEC it is part of.
     pub assembly: Option<Assembly>,
 }

@@ -1,6 +1,7 @@
 //! What a core tells INFO of itself, and CONFIG RESETSTAT.
 
 use super::Center;
+use crate::connection::Stall;
 use crate::mesh::MeshCounts;
 use crate::process::CpuTime;
 use crate::stats::Stats;
@@ -13,6 +14,8 @@ pub struct DatabaseReport {
     pub keys: u64,
     /// Keys with a time to live.
     pub expires: u64,
+    /// Hashes with fields that have one.
+    pub timed_hashes: u64,
 }
 
 /// Clients of one core.
@@ -48,6 +51,10 @@ pub struct CoreReport {
     pub clients: ClientsReport,
     /// Keys watched by anybody.
     pub watched_keys: u64,
+    /// Keys anybody waits for, and those of them whose absence is worth knowing too.
+    pub blocking_keys: u64,
+    /// See there.
+    pub blocking_keys_on_nokey: u64,
     /// By database.
     pub databases: Vec<DatabaseReport>,
     /// Reads that found their key.
@@ -58,6 +65,8 @@ pub struct CoreReport {
     pub table_bytes: u64,
     /// Objects waiting to be dropped.
     pub pending_frees: u64,
+    /// Objects dropped in slices since the start.
+    pub lazy_freed: u64,
     /// Messages to and from other cores.
     pub mesh: MeshCounts,
     /// Messages waiting to be taken by this core.
@@ -89,11 +98,14 @@ impl Center {
             rates: self.history.rates(self.sample()),
             clients: self.clients_report(),
             watched_keys: keyspace.watch.len() as u64,
+            blocking_keys: keyspace.blocked.len() as u64,
+            blocking_keys_on_nokey: self.waiters.keys_on_nokey(),
             databases: (0..keyspace.databases()).map(|db| self.database_report(db as u32)).collect(),
             hits: keyspace.stats.hits,
             misses: keyspace.stats.misses,
             table_bytes: keyspace.memory_bytes() as u64,
             pending_frees: keyspace.pending_frees() as u64,
+            lazy_freed: keyspace.stats.lazy_freed,
             mesh: self.mesh.counts(),
             inbound: peers().map(|core| self.mesh.inbound_len(core) as u64).sum(),
             outbound: peers().map(|core| self.mesh.outbound_len(core) as u64).sum(),
@@ -109,8 +121,10 @@ impl Center {
     }
 
     fn database_report(&self, db: u32) -> DatabaseReport {
-        let table = self.shard.keyspace.table(db);
-        DatabaseReport { keys: table.len() as u64, expires: table.expires_len() as u64 }
+        let keyspace = &self.shard.keyspace;
+        let table = keyspace.table(db);
+        let timed_hashes = keyspace.timed_hashes_len(db) as u64;
+        DatabaseReport { keys: table.len() as u64, expires: table.expires_len() as u64, timed_hashes }
     }
 
     fn clients_report(&self) -> ClientsReport {
@@ -118,6 +132,7 @@ impl Center {
         let mut all = ClientsReport { blocked, timed, ..ClientsReport::default() };
         for (_, client) in self.clients.iter() {
             all.connected += 1;
+            all.blocked += u64::from(client.stall == Some(Stall::Paused));
             all.watching += u64::from(!client.session.watched.is_empty());
             all.subscribers += u64::from(client.session.is_subscriber());
             all.input_bytes_max = all.input_bytes_max.max(client.input.len() as u64);

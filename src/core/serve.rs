@@ -74,9 +74,9 @@ impl Center {
             // What comes after QUIT or an error is not read.
         } else if connection.input.is_empty() && connection.may_read() {
             let consumed = self.run_input(conn, &mut connection, bytes);
-            connection.input.extend_from_slice(&bytes[consumed..]);
+            connection.keep_input(&bytes[consumed..]);
         } else {
-            connection.input.extend_from_slice(bytes);
+            connection.keep_input(bytes);
             self.run_buffered(conn, &mut connection);
         }
         self.after_service(conn, connection);
@@ -359,7 +359,8 @@ impl Center {
         let session = &connection.session;
         match owner {
             Some(owner) if owner == self.id => {
-                let how = How { db: session.db, resp: session.resp, no_touch: session.no_touch, may_block: true };
+                let (no_touch, sees_expired) = (session.no_touch, session.import_source);
+                let how = How { db: session.db, resp: session.resp, no_touch, sees_expired, may_block: true };
                 if !self.shard.locks.is_empty() && !self.shard.locks.admits(&route::lock_set(entry, argv, how.db)) {
                     let ticket = connection.replies.reserve(connection.session.wants_reply());
                     self.park(OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
@@ -374,9 +375,9 @@ impl Center {
                 After::Next
             }
             Some(owner) => {
-                let (db, resp, no_touch) = (session.db, session.resp, session.no_touch);
+                let Session { db, resp, no_touch, import_source: sees_expired, .. } = *session;
                 let ticket = connection.replies.reserve(connection.session.wants_reply());
-                let header = CallHeader { entry, db, resp, no_touch, conn, ticket };
+                let header = CallHeader { entry, db, resp, no_touch, sees_expired, conn, ticket };
                 message::push_call(&mut self.calls_out[owner], &header, argv);
                 self.stats.hops += 1;
                 stall_if_blocking(connection, entry, ticket)
@@ -453,18 +454,26 @@ impl Center {
             out.clear();
             Reply::new(&mut out, resp).error(error.text());
         }
-        self.count(entry, ticks, failed, &out);
-        self.note_slow(entry, argv, ticks, out.len());
+        // A call that has yet to ask all cores is timed and logged when it has its answer.
+        let asks = matches!(flow, Ok(Flow::Gather { .. }));
+        self.count(entry, if asks { 0 } else { ticks }, failed, &out);
+        if !asks {
+            self.note_slow(entry, argv, ticks, out.len());
+        }
         if connection.session.wants_reply() && !out.is_empty() {
             connection.replies.write(|to| to.extend_from_slice(&out));
         }
         out.clear();
         self.scratch = out;
-        // A call that has yet to ask all cores is logged when it has its answer.
-        if !matches!(flow, Ok(Flow::Gather { .. }))
-            && let Some(slow) = self.slow.take()
-        {
+        if let Some(slow) = self.slow.take() {
             self.log_slow(slow, Some(&connection.session));
+        }
+        if let Ok(Flow::Gather { question, finish }) = flow {
+            let ticket = connection.replies.reserve(connection.session.wants_reply());
+            connection.stall = Some(Stall::Working(ticket));
+            let asker = (OwnedCall::new(entry, connection.session.db, argv), begin);
+            self.gather(conn, ticket, question, finish, None, Some(asker));
+            return After::Stop;
         }
         self.follow(conn, connection, flow.unwrap_or(Flow::Done))
     }
@@ -473,12 +482,7 @@ impl Center {
     fn follow(&mut self, conn: ConnId, connection: &mut Connection, flow: Flow) -> After {
         match flow {
             Flow::Done => After::Next,
-            Flow::Gather { question, finish } => {
-                let ticket = connection.replies.reserve(connection.session.wants_reply());
-                connection.stall = Some(Stall::Working(ticket));
-                self.gather(conn, ticket, question, finish, None);
-                After::Stop
-            }
+            Flow::Gather { .. } => unreachable!("it has been sent on its way"),
             Flow::Confirm(confirmation) => {
                 let stalls = self.confirm(conn, connection, confirmation);
                 if stalls { After::Stop } else { After::Next }

@@ -24,6 +24,8 @@ const SEND_EARLY_BYTES: usize = 16 << 10;
 const KEEP_SEND_BYTES: usize = 64 << 10;
 /// How often a core that has something to tend wakes without being asked.
 const TICK_MS: i64 = 100;
+/// How often clients are tended while there is work.
+const TEND_MS: i64 = 500;
 /// Leaves an expiry round looks at, and how long a tick may go on with rounds (Valkey gives 25 % of a cycle at most).
 const EXPIRE_LEAVES: usize = 64;
 const TICK_BUDGET_US: u64 = 2_000;
@@ -318,7 +320,7 @@ impl<I: Io> Core<I> {
 
     fn tick(&mut self) {
         let now_ms = self.center.now_ms;
-        if now_ms < self.next_tick_ms {
+        if now_ms < self.next_tick_ms || self.center.ticks_paused {
             return;
         }
         self.next_tick_ms = now_ms + TICK_MS;
@@ -329,7 +331,7 @@ impl<I: Io> Core<I> {
             && clock::ticks_to_us(clock::ticks().wrapping_sub(begin)) < TICK_BUDGET_US
         {}
         self.center.commit();
-        if now_ms - self.tended_ms >= 1000 {
+        if now_ms - self.tended_ms >= TEND_MS {
             self.tended_ms = now_ms;
             self.center.tend_clients();
         }

@@ -10,7 +10,8 @@ const NEGATIVE: CommandError = CommandError::Static("ERR timeout is negative");
 
 /// Argument `i` as the time when the call gives up, unix milliseconds; `None`: never.
 pub fn deadline_ms(x: &Exec<'_>, i: usize) -> Result<Option<i64>, CommandError> {
-    let seconds = number::parse_f64(x.arg(i)).filter(|s| !s.is_nan()).ok_or(NOT_A_FLOAT)?;
+    let number = number::parse_f64(x.arg(i)).or_else(|| number::parse_hex_f64(x.arg(i)));
+    let seconds = number.filter(|s| !s.is_nan()).ok_or(NOT_A_FLOAT)?;
     let ms = (seconds * 1000.0).ceil();
     if ms >= i64::MAX as f64 {
         return Err(OUT_OF_RANGE);

@@ -176,6 +176,7 @@ impl<'k> EntryMut<'k> {
     /// What was done to the object that `object_mut` gave: one event for so many changes, at least one.
     pub fn touched(&mut self, event: Event, changes: usize) {
         assert!(changes > 0, "nothing is told when nothing changed");
+        self.review_fields();
         self.changed(event);
         self.ks.effects.count_dirty(changes as u64 - 1);
     }
@@ -187,6 +188,7 @@ impl<'k> EntryMut<'k> {
         self.before_change();
         let changes = change(self.table_mut().object_mut(pos).expect("looked at above"));
         if changes > 0 {
+            self.review_fields();
             self.changed(event);
             self.ks.effects.count_dirty(changes as u64 - 1);
         }
@@ -218,6 +220,16 @@ impl<'k> EntryMut<'k> {
         }
     }
 
+    /// The hash behind the entry has changed: it may have lost its last field with an expiry.
+    #[inline]
+    fn review_fields(&mut self) {
+        if self.ks.has_timed_hashes(self.db)
+            && !matches!(self.value(), Some(Value::Object(object)) if object.earliest_inside().is_some())
+        {
+            self.ks.untrack_fields(self.db, self.key);
+        }
+    }
+
     /// The time of these fields had come and they are gone from the hash; so is the key, if they were all.
     pub(super) fn fields_expired(&mut self, names: &[Vec<u8>], event: Event) {
         let argv: Vec<&[u8]> = [b"HDEL", self.key].into_iter().chain(names.iter().map(Vec::as_slice)).collect();
@@ -235,9 +247,16 @@ impl<'k> EntryMut<'k> {
         let Some(pos) = self.pos.take() else { return };
         self.before_change();
         let object = self.table_mut().remove(pos);
+        self.ks.untrack_fields(self.db, self.key);
         self.ks.discard(object);
         self.ks.watch.changed(self.db, self.key);
         self.also(Event::DEL);
+    }
+
+    /// Lets the value go that stood here.
+    fn drop_later(&mut self, object: Option<Box<Object>>) {
+        self.ks.untrack_object(self.db, self.key, object.as_deref());
+        self.ks.discard(object);
     }
 
     /// Drops what was taken out of an object, later and in slices if there is much of it.
@@ -284,7 +303,7 @@ impl<'k> EntryMut<'k> {
         let Some(pos) = self.pos.take() else { return false };
         self.before_change();
         let object = self.table_mut().remove(pos);
-        self.ks.discard(object);
+        self.drop_later(object);
         self.changed(event);
         true
     }
@@ -293,7 +312,9 @@ impl<'k> EntryMut<'k> {
     pub fn remove_now(&mut self, event: Event) -> bool {
         let Some(pos) = self.pos.take() else { return false };
         self.before_change();
-        drop(self.table_mut().remove(pos));
+        let object = self.table_mut().remove(pos);
+        self.ks.untrack_object(self.db, self.key, object.as_deref());
+        drop(object);
         self.changed(event);
         true
     }
@@ -322,7 +343,7 @@ impl<'k> EntryMut<'k> {
         let Some(pos) = self.pos.take() else { return };
         self.before_change();
         let object = self.table_mut().remove(pos);
-        self.ks.discard(object);
+        self.drop_later(object);
         self.ks.watch.changed(self.db, self.key);
         self.ks.blocked.changed(self.db, self.key);
         self.ks.effects.evicted += 1;
@@ -342,6 +363,9 @@ impl<'k> EntryMut<'k> {
         let pos = self.pos.take()?;
         self.before_change();
         let taken = Taken::out_of(self.table_mut(), pos);
+        if let TakenValue::Object(object) = &taken.value {
+            self.ks.untrack_object(self.db, self.key, Some(object));
+        }
         self.ks.watch.changed(self.db, self.key);
         self.ks.blocked.changed(self.db, self.key);
         Some(taken)
@@ -354,7 +378,7 @@ impl<'k> EntryMut<'k> {
         self.before_change();
         if let Some(pos) = self.pos.take() {
             let object = self.table_mut().remove(pos);
-            self.ks.discard(object);
+            self.drop_later(object);
         }
         let (key, hash) = (self.key, self.hash);
         let table = self.table_mut();
@@ -396,7 +420,7 @@ impl<'k> EntryMut<'k> {
                 let lru = if self.ks.access.lfu { self.table().lru(pos) } else { fresh };
                 let (pos, old) = self.table_mut().replace(pos, value, type_tag, expire, lru);
                 self.pos = Some(pos);
-                self.ks.discard(old);
+                self.drop_later(old);
             }
             None => {
                 let pos = self.table_mut().insert(hash, key, value, type_tag, expire, fresh);

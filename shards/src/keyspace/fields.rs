@@ -4,9 +4,9 @@
 //! server whose fields live long does nothing. When that moment has come, ticks go through the keys a few at a time and
 //! remove what is due; at the end of the round the moment is known anew.
 //!
-//! A key may be in the set although the hash is gone, renamed or without such fields by now: it leaves the set when the
-//! walk comes by. The other way round there is no mistake: whoever puts a value in place or gives a field an expiry
-//! says so (`EntryMut::track_fields`).
+//! Whoever puts a value in place or gives a field an expiry says so (`EntryMut::track_fields`); the gate takes a key out
+//! when its hash goes or has no such field any more. Only a hash that other shards have borrowed may stand there and be
+//! empty-handed for a moment; it is looked at again when it comes home.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -73,6 +73,36 @@ impl Keyspace {
         if !timed.keys.contains(key) {
             timed.keys.insert(key.into());
         }
+    }
+
+    /// Forgets a key whose value goes or has lost its last field with an expiry.
+    pub(super) fn untrack_fields(&mut self, db: u32, key: &[u8]) {
+        if self.guests.is_some() && !self.owns(key) {
+            return; // its own shard will see when it comes home
+        }
+        let timed = &mut self.timed_hashes[db as usize];
+        if !timed.keys.is_empty() {
+            timed.keys.remove(key);
+        }
+    }
+
+    /// The same for the value that stood there.
+    #[inline]
+    pub(super) fn untrack_object(&mut self, db: u32, key: &[u8], object: Option<&Object>) {
+        if object.is_some_and(|object| object.earliest_inside().is_some()) {
+            self.untrack_fields(db, key);
+        }
+    }
+
+    /// Hashes of a database that have fields with an expiry (INFO keys_with_volatile_items).
+    pub fn timed_hashes_len(&self, db: u32) -> usize {
+        self.timed_hashes[db as usize].keys.len()
+    }
+
+    /// True if a database has such hashes.
+    #[inline]
+    pub(super) fn has_timed_hashes(&self, db: u32) -> bool {
+        !self.timed_hashes[db as usize].keys.is_empty()
     }
 
     /// Removes some fields that are due; true if there is reason to go on at once. Keys that are `locked` wait.

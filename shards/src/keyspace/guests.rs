@@ -117,8 +117,9 @@ impl Keyspace {
                 insert(table, &loan.key, taken);
             }
             table.settle();
-            if let Some(earliest) = earliest {
-                self.track_fields(loan.db, &loan.key, earliest);
+            match earliest {
+                Some(earliest) => self.track_fields(loan.db, &loan.key, earliest),
+                None => self.untrack_fields(loan.db, &loan.key),
             }
             if !loan.events.is_empty() {
                 self.watch.changed(loan.db, &loan.key);

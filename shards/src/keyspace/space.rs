@@ -10,7 +10,7 @@ use super::blocked::Blocked;
 use super::entry::EntryMut;
 use super::guests::Guests;
 use super::table::{Pos, Table, Value};
-use super::watch::Watch;
+use super::watch::{Life, Watch};
 use crate::effects::{Effects, Event};
 use crate::stdx::prng::Prng;
 use crate::types::Object;
@@ -26,13 +26,15 @@ pub enum Lookup {
     Quiet,
 }
 
-/// Hits and misses since start, as INFO shows them.
+/// Hits and misses since start, and what was dropped lazily, as INFO shows them.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct LookupStats {
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that did not.
     pub misses: u64,
+    /// Objects dropped in slices, not on the spot.
+    pub lazy_freed: u64,
 }
 
 /// The keyspace of one shard.
@@ -51,9 +53,11 @@ pub struct Keyspace {
     pub stats: LookupStats,
     /// Expired keys are hidden, not removed (a replica waits for its primary; CLIENT PAUSE WRITE; DEBUG).
     pub keep_expired: bool,
-    /// Reads find hidden keys too: set while a replica executes what its primary sends, since for the primary they were
-    /// there. Means nothing without `keep_expired`.
-    pub see_expired: bool,
+    /// The running call's reads find hidden keys too. Means nothing without `keep_expired`.
+    pub(crate) see_expired: bool,
+    /// Every call's reads find them: set while a replica executes what its primary sends, since for the primary they were
+    /// there.
+    pub follows_primary: bool,
     /// Reads of this call do not count as use (CLIENT NO-TOUCH).
     pub no_touch: bool,
     pub(super) now_ms: i64,
@@ -89,6 +93,7 @@ impl Keyspace {
             stats: LookupStats::default(),
             keep_expired: false,
             see_expired: false,
+            follows_primary: false,
             no_touch: false,
             now_ms: 0,
             rng,
@@ -120,9 +125,9 @@ impl Keyspace {
         at_ms <= self.now_ms && !self.keep_expired
     }
 
-    /// Reads do not find the fields of hashes that expire at or before this moment.
+    /// Reads do not find keys, nor fields of hashes, that expire at or before this moment.
     #[inline]
-    pub fn fields_hidden(&self) -> i64 {
+    pub fn hidden(&self) -> i64 {
         if self.keep_expired && self.see_expired { i64::MIN } else { self.now_ms }
     }
 
@@ -262,6 +267,7 @@ impl Keyspace {
             return false;
         }
         let object = table.remove(pos);
+        self.untrack_object(db, key, object.as_deref());
         self.discard(object);
         self.watch.expired(db, key);
         self.blocked.changed(db, key);
@@ -286,7 +292,7 @@ impl Keyspace {
         let now_ms = self.now_ms;
         let table = std::mem::replace(&mut self.dbs[db as usize], Table::new(self.seed));
         self.timed_hashes[db as usize] = Default::default();
-        self.watch.changed_where(|d, key| d == db && is_live(&table, key, now_ms));
+        self.watch.turned(|d, key| (d == db).then(|| (life(&table, key, now_ms), Life::None)));
         self.blocked.changed_databases(&[db]);
         let keys = table.len() as u64;
         self.effects.count_dirty(keys);
@@ -303,8 +309,9 @@ impl Keyspace {
         let now_ms = self.now_ms;
         let (one, two) = (&self.dbs[a as usize], &self.dbs[b as usize]);
         self.blocked.changed_databases(&[a, b]);
-        self.watch.changed_where(|d, key| {
-            (d == a || d == b) && (is_live(one, key, now_ms) || is_live(two, key, now_ms))
+        self.watch.turned(|d, key| {
+            let (in_one, in_two) = (life(one, key, now_ms), life(two, key, now_ms));
+            if d == a { Some((in_one, in_two)) } else { (d == b).then_some((in_two, in_one)) }
         });
         self.dbs.swap(a as usize, b as usize);
         self.timed_hashes.swap(a as usize, b as usize);
@@ -330,7 +337,7 @@ impl Keyspace {
             let table = &self.dbs[db as usize];
             let pos = table.random(&mut || rng.next_u64())?;
             let key: Box<[u8]> = table.key(pos).into();
-            if table.expire_at(pos).is_none_or(|at| at > self.now_ms) {
+            if table.expire_at(pos).is_none_or(|at| at > self.hidden()) {
                 return Some(key);
             }
             if !self.expire_if_due(db, &key) {
@@ -394,9 +401,15 @@ impl Keyspace {
                 break;
             }
             self.garbage.pop();
+            self.stats.lazy_freed += 1;
         }
-        if self.garbage_tables.last_mut().is_some_and(|table| !table.drop_some(SLICE)) {
-            self.garbage_tables.pop();
+        if let Some(table) = self.garbage_tables.last_mut() {
+            let before = table.len();
+            let more = table.drop_some(SLICE);
+            self.stats.lazy_freed += (before - if more { table.len() } else { 0 }) as u64;
+            if !more {
+                self.garbage_tables.pop();
+            }
         }
         !self.garbage.is_empty() || !self.garbage_tables.is_empty()
     }
@@ -457,10 +470,12 @@ impl Keyspace {
     }
 }
 
-fn is_live(table: &Table<Object>, key: &[u8], now_ms: i64) -> bool {
-    table
-        .find(table.hash(key), key)
-        .is_some_and(|pos| table.expire_at(pos).is_none_or(|at| at > now_ms))
+fn life(table: &Table<Object>, key: &[u8], now_ms: i64) -> Life {
+    match table.find(table.hash(key), key) {
+        None => Life::None,
+        Some(pos) if table.expire_at(pos).is_none_or(|at| at > now_ms) => Life::Live,
+        Some(_) => Life::Over,
+    }
 }
 
 /// A key that was found, for reading.

@@ -33,7 +33,7 @@ impl Keyspace {
     pub fn duplicate(&mut self, from: Place<'_>, to: Place<'_>, reached: Event) -> bool {
         assert!(from != to, "a value cannot be copied onto itself");
         let fresh = self.access.fresh(self.now_ms);
-        let hidden = self.fields_hidden();
+        let hidden = self.hidden();
         let Some(mut taken) = copy_of(&self.entry_mut(from.0, from.1)) else { return false };
         if let TakenValue::Object(object) = &mut taken.value {
             object.forget_over(hidden);

@@ -15,6 +15,17 @@ pub struct Watch {
     last: u64,
 }
 
+/// What there is of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    /// Nothing.
+    None,
+    /// Something whose time is over.
+    Over,
+    /// Something.
+    Live,
+}
+
 #[derive(Debug)]
 struct Watched {
     version: u64,
@@ -84,12 +95,21 @@ impl Watch {
         }
     }
 
-    /// Everything that `lost` names changed (flush, swap); `lost` is asked for each watched key.
-    pub(super) fn changed_where(&mut self, mut lost: impl FnMut(u32, &[u8]) -> bool) {
+    /// Databases lost what they held (flush) or got something else (swap): `turn` tells for each watched key what it was
+    /// and what it is now; `None`: it is in another database.
+    pub(super) fn turned(&mut self, turn: impl Fn(u32, &[u8]) -> Option<(Life, Life)>) {
         for ((db, key), w) in &mut self.keys {
-            if lost(*db, key) {
-                self.last += 1;
-                w.version = self.last;
+            let Some((before, after)) = turn(*db, key) else { continue };
+            match (before, after) {
+                (Life::None, Life::None) => {}
+                // To the watcher it was not there, and it still is not.
+                _ if w.expired && after != Life::Live => w.expired = after == Life::Over,
+                (Life::None, Life::Over) => w.expired = true,
+                _ => {
+                    self.last += 1;
+                    w.version = self.last;
+                    w.expired = false;
+                }
             }
         }
     }
@@ -118,6 +138,27 @@ mod tests {
         assert!(w.unchanged(0, b"a", v));
         w.unwatch(0, b"a");
         assert!(w.is_empty() && !w.unchanged(0, b"a", v));
+    }
+
+    #[test]
+    fn an_expired_key_that_takes_the_place_of_none_is_no_change_even_when_it_is_removed() {
+        let mut w = Watch::default();
+        let v = w.watch(0, b"a", false);
+        w.turned(|_, _| Some((Life::None, Life::Over)));
+        w.expired(0, b"a");
+        assert!(w.unchanged(0, b"a", v));
+        w.turned(|_, _| Some((Life::Over, Life::Live)));
+        assert!(!w.unchanged(0, b"a", v));
+    }
+
+    #[test]
+    fn losing_a_key_is_a_change_unless_it_was_watched_expired() {
+        for (expired, unchanged) in [(true, true), (false, false)] {
+            let mut w = Watch::default();
+            let v = w.watch(0, b"a", expired);
+            w.turned(|_, _| Some((Life::Over, Life::None)));
+            assert_eq!(w.unchanged(0, b"a", v), unchanged);
+        }
     }
 
     #[test]

@@ -62,6 +62,28 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     if overflows || underflows { None } else { Some(value) }
 }
 
+/// Reads `0x1F`, `-0x.8`, `0x1p-3`: C's strtold takes them, so Valkey does where it reads long doubles.
+pub fn parse_hex_f64(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = unsigned.strip_prefix("0x").or(unsigned.strip_prefix("0X"))?;
+    let (mantissa, power) = match digits.find(['p', 'P']) {
+        Some(at) => (&digits[..at], digits[at + 1..].parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0.0f64;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let power = power.saturating_sub(i32::try_from(4 * fraction.len()).ok()?);
+    let value = value * 2f64.powi(power);
+    value.is_finite().then_some(if text.starts_with('-') { -value } else { value })
+}
+
 /// Appends the decimal text of `value`.
 #[inline]
 pub fn write_u64(out: &mut Vec<u8>, value: u64) {
@@ -214,6 +236,16 @@ mod tests {
             assert_eq!(i64_text(value), value.to_string());
             assert_eq!(parse_i64(value.to_string().as_bytes()), Some(value));
             assert_eq!(decimal_len(value.unsigned_abs()), value.unsigned_abs().to_string().len());
+        }
+    }
+
+    #[test]
+    fn hexadecimal_fractions_are_read_as_c_reads_them() {
+        for (text, value) in [("0x10", 16.0), ("0x1p-1", 0.5), ("-0x.8", -0.5), ("+0XAp1", 20.0), ("0x7FFFFFFFFFFFFF", 36028797018963967.0)] {
+            assert_eq!(parse_hex_f64(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["", "10", "0x", "0x.", "0xg", "0x1p", "0x1p99999"] {
+            assert_eq!(parse_hex_f64(text.as_bytes()), None, "{text}");
         }
     }
 

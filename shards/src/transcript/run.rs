@@ -91,7 +91,7 @@ impl Bare {
             Ok(Some(row)) => {
                 let (buf, spans) = pack(argv);
                 let call =
-                    shard::Call { row, argv: Args::new(&buf, &spans), db: self.db, resp: self.resp, no_touch: false };
+                    shard::Call { row, argv: Args::new(&buf, &spans), db: self.db, resp: self.resp, no_touch: false, sees_expired: false };
                 self.shard.execute(&call, self.now_ms, &mut out);
             }
             Ok(None) => {

@@ -1,4 +1,4 @@
-//! CLIENT ID, GETNAME, SETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH, CAPA, HELP: the caller itself.
+//! CLIENT ID, GETNAME, SETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH, IMPORT-SOURCE, CAPA, HELP: the caller itself.
 
 use super::{FLAGS, client_row};
 use crate::commands::{Flow, ServerCommand, ServerExec};
@@ -154,6 +154,23 @@ fn no_touch(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     Ok(Flow::Done)
 }
 
+/// CLIENT IMPORT-SOURCE ON | OFF
+pub const IMPORT_SOURCE: ServerCommand = ServerCommand {
+    since: "8.1.0",
+    summary: "Marks the connection as the one that imports data while `import-mode` is on.",
+    args: ON_OFF,
+    ..client_row("import-source", 3, import_source)
+};
+
+fn import_source(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
+    if !x.center.config.general.import_mode && !x.arg_is(2, "off") {
+        return Err(CommandError::Static("ERR Server is not in import mode"));
+    }
+    x.session.import_source = on_or_off(x)?;
+    x.reply.ok();
+    Ok(Flow::Done)
+}
+
 fn on_or_off(x: &ServerExec<'_>) -> Result<bool, CommandError> {
     match (x.arg_is(2, "on"), x.arg_is(2, "off")) {
         (true, _) => Ok(true),
@@ -202,6 +219,8 @@ const HELP_LINES: &[&str] = &[
     "    The name of this connection.",
     "ID",
     "    The number of this connection.",
+    "IMPORT-SOURCE (ON|OFF)",
+    "    Marks this connection as the one that imports data: it sees keys whose time is over.",
     "INFO",
     "    All about this connection, in one line.",
     "KILL <ip:port>",

@@ -104,7 +104,9 @@ pub fn flags(session: &Session, gauges: &Gauges) -> String {
         (gauges.closing, 'c'),
         (session.unix, 'U'),
         (session.no_evict, 'e'),
+        (session.read_only, 'r'),
         (session.no_touch, 'T'),
+        (session.import_source, 'I'),
     ];
     let letters: String = states.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
     if letters.is_empty() { "N".to_owned() } else { letters }

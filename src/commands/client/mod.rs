@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `identity.rs` | ID, GETNAME, SETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH, CAPA, HELP |
+//! | `identity.rs` | ID, GETNAME, SETNAME, SETINFO, REPLY, NO-EVICT, NO-TOUCH, IMPORT-SOURCE, CAPA, HELP |
 //! | `list.rs` | INFO, LIST |
 //! | `kill.rs` | KILL, UNBLOCK |
 //! | `pause.rs` | PAUSE, UNPAUSE |
@@ -39,6 +39,7 @@ pub const CLIENT: ServerCommand = ServerCommand {
         identity::GETNAME,
         identity::HELP,
         identity::ID,
+        identity::IMPORT_SOURCE,
         list::INFO,
         kill::KILL,
         list::LIST,

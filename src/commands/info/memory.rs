@@ -54,7 +54,7 @@ pub fn memory(page: &mut Page, all: &Totals<'_>) {
     page.field("mem_allocator", "mimalloc");
     page.zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
     page.field("lazyfree_pending_objects", all.sum(|core| core.pending_frees));
-    page.field("lazyfreed_objects", 0);
+    page.field("lazyfreed_objects", all.sum(|core| core.lazy_freed));
 }
 
 /// What scripts hold: there are none yet.

@@ -96,7 +96,8 @@ pub fn clients(page: &mut Page, all: &Totals<'_>) {
     page.field("watching_clients", all.sum(|core| core.clients.watching));
     page.field("clients_in_timeout_table", all.sum(|core| core.clients.timed));
     page.field("total_watched_keys", all.sum(|core| core.watched_keys));
-    page.zeros(&["total_blocking_keys", "total_blocking_keys_on_nokey"]);
+    page.field("total_blocking_keys", all.sum(|core| core.blocking_keys));
+    page.field("total_blocking_keys_on_nokey", all.sum(|core| core.blocking_keys_on_nokey));
     page.field("paused_reason", if paused.is_some() { "client_pause" } else { "none" });
     let actions = paused.map_or("none", |(_, writes_only)| if writes_only { "write" } else { "all" });
     page.field("paused_actions", actions);
@@ -146,8 +147,8 @@ pub fn keyspace(page: &mut Page, all: &Totals<'_>) {
     for db in 0..all.cores[0].databases.len() {
         let database = all.database(db);
         if database.keys > 0 {
-            let (keys, expires) = (database.keys, database.expires);
-            let line = format_args!("keys={keys},expires={expires},avg_ttl=0,keys_with_volatile_items=0");
+            let (keys, expires, timed) = (database.keys, database.expires, database.timed_hashes);
+            let line = format_args!("keys={keys},expires={expires},avg_ttl=0,keys_with_volatile_items={timed}");
             page.field(&format!("db{db}"), line);
         }
     }

@@ -40,7 +40,7 @@ impl<'a> Totals<'a> {
     /// Keys of a database.
     pub fn database(&self, db: usize) -> DatabaseReport {
         let of = |core: &CoreReport| core.databases[db];
-        DatabaseReport { keys: self.sum(|c| of(c).keys), expires: self.sum(|c| of(c).expires) }
+        DatabaseReport { keys: self.sum(|c| of(c).keys), expires: self.sum(|c| of(c).expires), timed_hashes: self.sum(|c| of(c).timed_hashes) }
     }
 
     /// Commands that were called or refused, by name.

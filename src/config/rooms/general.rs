@@ -71,7 +71,7 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         later("replication is not built");
     "import-mode" => import_mode: bool = false,
         "Data is being imported from another server: do not expire or evict keys until it ends.",
-        debug, later("keys are expired in any case");
+        debug;
     "use-exit-on-panic" => use_exit_on_panic: bool = false,
         "Exit instead of aborting after a crash.",
         hidden, idle("a crash aborts after its report");

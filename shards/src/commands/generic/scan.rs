@@ -65,13 +65,13 @@ pub const RANDOMKEY: Command = Command {
 };
 
 fn keys(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let (pattern, now_ms) = (x.argv.get(1), x.now_ms());
+    let (pattern, hidden) = (x.argv.get(1), x.ks.hidden());
     let (table, reply) = (x.ks.table(x.db), &mut x.reply);
     let list = reply.deferred_array();
     let mut count = 0;
     let mut consider = |pos| {
         let key = table.key(pos);
-        let live = table.expire_at(pos).is_none_or(|at| at > now_ms);
+        let live = table.expire_at(pos).is_none_or(|at| at > hidden);
         if live && (pattern == b"*" || glob::matches(pattern, key, false)) {
             reply.bulk(key);
             count += 1;
@@ -92,11 +92,11 @@ fn scan(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let shards = x.env.shards as u64;
     debug_assert_eq!(cursor % shards, x.env.shard as u64, "routed by shard_of_cursor");
 
-    let now_ms = x.now_ms();
+    let hidden = x.ks.hidden();
     let table = x.ks.table(x.db);
     let (mut found, mut expired) = (Vec::new(), Vec::new());
     let (next, _) = walk(table, cursor / shards, &options, &mut |pos| {
-        let dead = table.expire_at(pos).is_some_and(|at| at <= now_ms);
+        let dead = table.expire_at(pos).is_some_and(|at| at <= hidden);
         if dead { expired.push(Box::from(table.key(pos))) } else { found.push(pos) }
     });
     let next = match next {

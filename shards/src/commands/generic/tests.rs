@@ -60,7 +60,7 @@ impl Cluster {
     /// Runs a call on one shard.
     fn on(&mut self, at: usize, row: &'static Command, argv: &[Vec<u8>]) -> Vec<u8> {
         let (buf, spans) = pack(argv);
-        let call = Call { row, argv: Args::new(&buf, &spans), db: self.db, resp: Resp::V2, no_touch: false };
+        let call = Call { row, argv: Args::new(&buf, &spans), db: self.db, resp: Resp::V2, no_touch: false, sees_expired: false };
         let mut out = Vec::new();
         self.shards[at].execute(&call, self.now_ms, &mut out);
         out
@@ -313,7 +313,7 @@ fn a_replica_hides_expired_keys_but_not_from_its_primary() {
     assert_eq!(bulks(&c.on(0, row("keys"), &words("KEYS *"))).len(), 0);
     assert_eq!(scan_step(&mut c, b"0", "COUNT 10").1.len(), 0);
     assert!(c.shards[0].effects().is_empty() && c.ops.len() == 1, "a replica removes nothing by itself");
-    c.shards[0].keyspace.see_expired = true;
+    c.shards[0].keyspace.follows_primary = true;
     assert_eq!(int(&c.call(&words("COPY k copy"))), 1);
     assert_eq!(int(&c.call(&words("EXISTS k copy"))), 2);
     assert_eq!(int(&c.call(&words("PEXPIREAT k 5"))), 1, "a past time is set, not obeyed");
@@ -468,7 +468,7 @@ fn random_calls_on_three_shards_agree_with_a_plain_model_and_replay_to_the_same_
         let mut c = Cluster::new(3, seed);
         let mut replica = Cluster::new(1, seed);
         replica.shards[0].keyspace.keep_expired = true;
-        replica.shards[0].keyspace.see_expired = true;
+        replica.shards[0].keyspace.follows_primary = true;
         let mut model = Model::default();
         for step in 0..1500 {
             c.now_ms += rng.below(4) as i64;

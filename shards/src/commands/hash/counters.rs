@@ -106,7 +106,7 @@ struct Old {
 
 impl Old {
     fn find(x: &mut Exec<'_>) -> Result<Old, CommandError> {
-        let hidden = x.ks.fields_hidden();
+        let hidden = x.ks.hidden();
         let entry = x.ks.entry_mut(x.db, x.argv.get(1));
         let hash = hash_at(&entry)?;
         let field = hash.and_then(|hash| hash.get(x.argv.get(2), hidden));

@@ -24,7 +24,7 @@ pub const HDEL: Command = Command {
 };
 
 fn hdel(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let mut entry = x.ks.entry_mut(x.db, x.argv.get(1));
     hash_at(&entry)?;
     let mut deleted = 0;
@@ -55,7 +55,7 @@ pub const HGETDEL: Command = Command {
 
 fn hgetdel(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let names = listed(x.argv, super::options::MISMATCH)?;
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let mut entry = x.ks.entry_mut(x.db, x.argv.get(1));
     hash_at(&entry)?;
     let mut deleted = 0;

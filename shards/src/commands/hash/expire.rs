@@ -177,7 +177,7 @@ fn propagate(x: &mut Exec<'_>, list_at: usize, changed: &[&[u8]], at: i64, rewri
 fn each<'a>(
     x: &mut Exec<'a>, names: Args<'a>, mut deed: impl FnMut(&mut Hash, Option<i64>, &[u8], i64) -> i64,
 ) -> Result<Vec<&'a [u8]>, CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let mut entry = x.ks.entry_mut(x.db, x.argv.get(1));
     hash_at(&entry)?;
     let mut hash = hash_mut(&mut entry);

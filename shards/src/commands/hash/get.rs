@@ -33,7 +33,7 @@ pub const HGET: Command = Command {
 };
 
 fn hget(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     reply_value(&mut x.reply, hash.and_then(|hash| hash.get(x.argv.get(2), hidden)));
     Ok(())
@@ -50,7 +50,7 @@ pub const HMGET: Command = Command {
 };
 
 fn hmget(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     let names = x.argv.from(2).iter();
     x.reply.array(names.len());
@@ -65,7 +65,7 @@ pub const HEXISTS: Command =
     Command { summary: "Tells whether a hash has a field.", ..get_row("hexists", hexists) };
 
 fn hexists(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     x.reply.int(hash.is_some_and(|hash| hash.has(x.argv.get(2), hidden)).into());
     Ok(())
@@ -79,7 +79,7 @@ pub const HSTRLEN: Command = Command {
 };
 
 fn hstrlen(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     x.reply.count(hash.and_then(|hash| hash.get(x.argv.get(2), hidden)).map_or(0, |field| field.value.len()));
     Ok(())

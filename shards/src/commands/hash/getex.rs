@@ -55,7 +55,7 @@ fn hgetex(x: &mut Exec<'_>) -> Result<(), CommandError> {
         None if words.persist => Deed::Persist,
         None => Deed::Nothing,
     };
-    let (hidden, bounds) = (x.ks.fields_hidden(), bounds(x.env));
+    let (hidden, bounds) = (x.ks.hidden(), bounds(x.env));
     let mut entry = x.ks.entry_mut(x.db, x.argv.get(1));
     let mut hash = hash_mut(&mut entry);
     let mut changed: Vec<&[u8]> = Vec::new();

@@ -29,7 +29,7 @@ pub const HGETALL: Command =
     Command { summary: "Returns all fields of a hash with their values.", ..list_row("hgetall", hgetall) };
 
 fn hgetall(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let Some(hash) = hash_in(x.ks.read(x.db, x.argv.get(1)))? else {
         x.reply.map(0);
         return Ok(());
@@ -54,7 +54,7 @@ pub const HVALS: Command =
     Command { summary: "Returns the values of all fields of a hash.", ..list_row("hvals", |x| each(x, false)) };
 
 fn each(x: &mut Exec<'_>, names: bool) -> Result<(), CommandError> {
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let Some(hash) = hash_in(x.ks.read(x.db, x.argv.get(1)))? else {
         x.reply.array(0);
         return Ok(());

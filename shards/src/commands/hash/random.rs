@@ -49,7 +49,7 @@ fn hrandfield(x: &mut Exec<'_>) -> Result<(), CommandError> {
     if x.argc() > 2 {
         return with_count(x);
     }
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     match hash.and_then(|hash| draw(hash, hidden, &mut x.env.rng)) {
         Some((_, field)) => reply_text(&mut x.reply, field.name),
@@ -78,7 +78,7 @@ fn parse(x: &Exec<'_>) -> Result<(i64, bool), CommandError> {
 
 fn with_count(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let (count, values) = parse(x)?;
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let Some(hash) = hash_in(x.ks.read(x.db, x.argv.get(1)))?.filter(|_| count != 0) else {
         x.reply.array(0);
         return Ok(());

@@ -37,7 +37,7 @@ fn hscan(x: &mut Exec<'_>) -> Result<(), CommandError> {
         return Ok(());
     }
     let options = ScanOptions::parse(x, 3, Scanned::Hash)?;
-    let hidden = x.ks.fields_hidden();
+    let hidden = x.ks.hidden();
     let hash = hash_in(x.ks.peek(x.db, x.argv.get(1)))?.expect("it was there a moment ago");
     let (mut found, mut seen, mut steps) = (Vec::new(), 0, options.steps_max());
     loop {

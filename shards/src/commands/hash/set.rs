@@ -83,7 +83,7 @@ pub const HSETNX: Command = Command {
 };
 
 fn hsetnx(x: &mut Exec<'_>) -> Result<(), CommandError> {
-    let (hidden, gone, bounds) = (x.ks.fields_hidden(), x.ks.fields_over(), bounds(x.env));
+    let (hidden, gone, bounds) = (x.ks.hidden(), x.ks.fields_over(), bounds(x.env));
     let (key, name, value) = (x.arg(1), x.arg(2), x.arg(3));
     let mut entry = x.ks.entry_mut(x.db, key);
     let hash = hash_at(&entry)?;

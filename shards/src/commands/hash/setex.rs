@@ -69,7 +69,7 @@ fn hsetex(x: &mut Exec<'_>) -> Result<(), CommandError> {
     let list_at = fields_at(x.argv, 2)?;
     let words = Words::parse(x.argv, list_at, true)?;
     let pairs = Pairs(behind(x.argv, list_at, 2)?);
-    let (hidden, now_ms) = (x.ks.fields_hidden(), x.now_ms());
+    let (hidden, now_ms) = (x.ks.hidden(), x.now_ms());
     let entry = x.ks.entry_mut(x.db, x.argv.get(1));
     let hash = hash_at(&entry)?;
     if words.nx && hash.is_some() || words.xx && hash.is_none() {

@@ -57,7 +57,7 @@ fn seconds(ms: i64) -> i64 {
 
 fn answer(x: &mut Exec<'_>, tell: impl Fn(i64, i64) -> i64) -> Result<(), CommandError> {
     let names = listed(x.argv, SYNTAX)?;
-    let (now_ms, hidden) = (x.now_ms(), x.ks.fields_hidden());
+    let (now_ms, hidden) = (x.now_ms(), x.ks.hidden());
     let hash = hash_in(x.ks.read(x.db, x.argv.get(1)))?;
     x.reply.array(names.len());
     for name in names.iter() {

@@ -60,10 +60,12 @@ pub(super) fn move_element(x: &mut Exec<'_>, from: End, to: End) -> Result<(), C
         turn(x, from, to, &element);
     } else {
         let shape = x.env.limits.list;
+        let before = x.ks.effects.dirty();
         let mut entry = x.ks.entry_mut(x.db, destination);
         entry_list(&entry)?;
         add_one(&mut entry, to, &element, shape);
         take(&mut x.ks.entry_mut(x.db, source), from, 1, shape);
+        x.ks.effects.count_as_one(before);
     }
     x.reply.bulk(&element);
     Ok(())
