@@ -16,6 +16,7 @@
 //! | [`coordinator`] | transactions over several shards |
 //! | [`pubsub`] | who listens to which channel |
 //! | [`commands`] | commands that need the server |
+//! | [`acl`] | users and what they may do |
 //! | [`config`] | every directive |
 //! | [`log`] | log lines and crash reports |
 //! | [`stats`] | what the server knows of itself |
@@ -26,6 +27,7 @@
 //!
 //! Rooms never look sideways at each other; they meet in `core`.
 
+pub mod acl;
 pub mod alloc;
 pub mod commands;
 pub mod config;

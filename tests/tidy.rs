@@ -53,8 +53,10 @@ const SERVER: &[(&str, &[&str])] = &[
     ("stats", &["dispatch"]),
     // Subscribers are named by their connections.
     ("pubsub", &["runtime"]),
-    // A session holds queued calls, its parser and its subscriptions.
-    ("connection", &["dispatch", "protocol", "pubsub"]),
+    // A session holds its user, queued calls, its parser and its subscriptions.
+    ("connection", &["acl", "dispatch", "protocol", "pubsub"]),
+    // Rights are about commands; rules are quoted as lines of the configuration are.
+    ("acl", &["config", "dispatch"]),
     // Transactions are made of calls and of a client's watched keys.
     ("coordinator", &["connection", "dispatch"]),
     ("dispatch", &["commands", "config", "connection"]),

@@ -1,7 +1,7 @@
 //! PING, ECHO, SELECT, READONLY, READWRITE, QUIT.
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
-use shards::command::{Arg, ArgKind, Group, category, flag};
+use shards::command::{Arg, ArgKind, DbArg, Group, category, flag};
 use shards::error::{CommandError, NOT_AN_INTEGER};
 use shards::reply::Resp;
 
@@ -91,6 +91,7 @@ pub const SELECT: ServerCommand = ServerCommand {
     complexity: "O(1)",
     flags: flag::ALLOW_BUSY | flag::LOADING | flag::STALE | flag::FAST,
     acl: category::CONNECTION,
+    find_dbs: Some(|_, found| found.push(DbArg { at: 1, key: None })),
     args: &[Arg::new("index", ArgKind::Integer)],
     ..ServerCommand::new("select", select)
 };

@@ -31,6 +31,16 @@ impl OwnedCall {
         call
     }
 
+    /// A call as one would type it, for tests.
+    #[cfg(test)]
+    pub fn of_words(text: &str) -> OwnedCall {
+        let words = || text.split(' ').map(str::as_bytes);
+        let name = super::table::table().find(text.split(' ').next().unwrap_or_default().as_bytes());
+        let call = OwnedCall::of_parts(name.expect("tests call what there is"), 0, words());
+        let entry = super::table::table().resolve(call.argv()).expect("tests call what there is");
+        OwnedCall { entry, ..call }
+    }
+
     /// Its arguments.
     pub fn argv(&self) -> Args<'_> {
         Args::new(&self.bytes, &self.spans)

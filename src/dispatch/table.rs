@@ -6,7 +6,7 @@
 
 use crate::commands::{self, ServerCommand};
 use shards::args::Args;
-use shards::command::{Arg, Command, Group, KeySpec, Row, Spread, flag};
+use shards::command::{Arg, Command, DbArg, Group, KeySpec, Row, Spread, flag};
 use shards::error::{CommandError, shown};
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -59,6 +59,8 @@ pub struct Facts {
     pub finds_keys: bool,
     /// What a call does to its keys, where that varies.
     pub key_flags: Option<fn(Args<'_>) -> u32>,
+    /// Finds the arguments that name databases.
+    pub find_dbs: Option<fn(Args<'_>, &mut Vec<DbArg>)>,
     /// Group in the documentation.
     pub group: Group,
     /// Version that brought it.
@@ -83,6 +85,7 @@ impl Facts {
             keys: row.keys,
             finds_keys: row.find_keys.is_some(),
             key_flags: row.key_flags,
+            find_dbs: row.find_dbs,
             group: row.group,
             since: row.since,
             summary: row.summary,
