@@ -4,7 +4,9 @@
 //! io_uring. Core 0 accepts connections and hands them round; every core serves its share.
 
 use crate::config::command_line::{self, Action};
-use crate::config::disk::Disk;
+use crate::acl::Users;
+use crate::config::choices::PubsubDefault;
+use crate::config::disk::{self, Disk, World};
 use crate::config::load::{self, Loaded, Request};
 use crate::config::{Config, Store};
 use crate::core::Center;
@@ -48,16 +50,16 @@ fn refuse(text: &str) -> ExitCode {
 /// Starts, serves until it is asked to stop, ends.
 fn start(request: &Request) -> Result<(), String> {
     let mut loaded = load::load(request, &mut Disk).map_err(|fatal| fatal.to_string())?;
-    load::refuse_unserved(&loaded).map_err(|fatal| fatal.to_string())?;
     process::detach(&loaded.config).map_err(|e| format!("Can't go to the background: {e}"))?;
     crate::log::start(&loaded.config.logging)?;
     crate::log::crash::set_context(&loaded.config.general.debug_context.to_str_lossy());
     rename_commands(&loaded)?;
+    let users = users(&loaded)?;
     signals::block().map_err(|e| format!("Can't set up signals: {e}"))?;
     process::settle_in(&mut loaded.config)?;
     let supervisor = process::supervisor(loaded.config.general.supervised);
     let logs_to_file = !loaded.config.logging.logfile.is_empty();
-    let served = Server::open(loaded).and_then(|server| {
+    let served = Server::open(loaded, users).and_then(|server| {
         // Only now: a server that finds its port taken must not touch the file of the one that has it.
         let pid_file = process::write_pid_file(&server.config);
         let served = server.serve(supervisor);
@@ -77,6 +79,50 @@ fn rename_commands(loaded: &Loaded) -> Result<(), String> {
     table::rename(renamings).map_err(|(i, why)| loaded.renames[i].place.fatal(why).to_string())
 }
 
+/// The users of the configuration: `user` lines, or the ACL file, or the default user alone.
+fn users(loaded: &Loaded) -> Result<Users, String> {
+    let security = &loaded.config.security;
+    let all_channels = security.acl_pubsub_default == PubsubDefault::Allchannels;
+    let mut users = Users::new(security.requirepass.reveal());
+    let mut named: Vec<&[u8]> = Vec::new();
+    for line in &loaded.users {
+        let words: Vec<&[u8]> = line.words.iter().map(Vec::as_slice).collect();
+        let wrong = |(word, why): (String, &str)| {
+            line.place.fatal(format!("Error in user declaration '{word}': {why}")).to_string()
+        };
+        if named.contains(&words[0]) {
+            let why = "Duplicate user found. A user can only be defined once in config files";
+            return Err(wrong((String::from_utf8_lossy(words[0]).into_owned(), why)));
+        }
+        named.push(words[0]);
+        users = users.with_line(&words, all_channels).map_err(wrong)?;
+        let user = users.get(words[0]).expect("it was just made");
+        if !user.enabled {
+            tracing::info!(
+                "The user '{}' is disabled (there is no 'on' modifier in the user description). Make sure this is not a \
+                 configuration error.",
+                user.shown_name()
+            );
+        }
+    }
+    if security.aclfile.is_empty() {
+        return Ok(users);
+    }
+    if !named.is_empty() {
+        return Err("Configuring Ringkey with users defined in its configuration file and at the same setting an ACL file \
+                    path is invalid. This setup is very likely to lead to configuration errors and security holes, please \
+                    define either an ACL file or declare users directly in your configuration file, but not both."
+            .to_owned());
+    }
+    let path = security.aclfile.to_str_lossy();
+    let text = Disk.read(security.aclfile.as_path()).map_err(|e| {
+        let why = disk::reason(&e);
+        format!("Aborting Ringkey startup because of ACL errors: Error loading ACLs, opening file '{path}': {why}")
+    })?;
+    let loaded = users.from_file(&path, &text, all_channels);
+    loaded.map_err(|errors| format!("Aborting Ringkey startup because of ACL errors: {errors}"))
+}
+
 /// A server that listens but does not run yet.
 struct Server {
     shared: Arc<Shared>,
@@ -87,9 +133,9 @@ struct Server {
 }
 
 impl Server {
-    fn open(loaded: Loaded) -> Result<Server, String> {
+    fn open(loaded: Loaded, users: Users) -> Result<Server, String> {
         let Loaded { mut config, file, notices, .. } = loaded;
-        tracing::warn!("Ringkey is starting, pid {}", std::process::id());
+        tracing::warn!("Ringkey is starting, PID: {}", std::process::id());
         for notice in notices {
             tracing::info!("{notice}");
         }
@@ -103,6 +149,7 @@ impl Server {
         let port = config.network.port;
         let doorbells = Doorbells::new(shards).map_err(|e| format!("Can't make wake-up descriptors: {e}"))?;
         let shared = Arc::new(Shared::new(Store::new(config.clone(), file), run_id(), run_id()));
+        shared.change_users(|_| Ok::<_, String>((users, ())))?;
         let tcp = listeners.iter().filter(|(_, unix)| !unix);
         *shared.listening() = tcp.filter_map(|(fd, _)| fd.try_clone().ok()).collect();
         shared.port.store(u64::try_from(port).unwrap_or(0), Ordering::Relaxed);

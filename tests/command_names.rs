@@ -127,9 +127,6 @@ const TO_COME: &[&str] = &[
     "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore",
     "function|stats", "script", "script|debug", "script|exists", "script|flush", "script|help", "script|kill",
     "script|load", "script|show",
-    // Access control.
-    "acl", "acl|cat", "acl|deluser", "acl|dryrun", "acl|genpass", "acl|getuser", "acl|help", "acl|list", "acl|load",
-    "acl|log", "acl|save", "acl|setuser", "acl|users", "acl|whoami",
     // Persistence and replication.
     "bgrewriteaof", "bgsave", "lastsave", "save", "failover", "psync", "replconf", "replicaof", "slaveof", "sync",
     // Latency.

@@ -7,6 +7,7 @@
 
 use super::user::User;
 use super::selector::Selector;
+use crate::dispatch::channels::channels;
 use crate::dispatch::keys;
 use crate::dispatch::table::Entry;
 use shards::args::Args;
@@ -92,8 +93,10 @@ fn check_selector(selector: &Selector, call: &Call<'_>, keys: &mut Keys) -> Resu
             return denial(Reason::Key, *at);
         }
     }
-    if let Some((mut channels, is_pattern)) = channels(call).filter(|_| !selector.all_channels) {
-        let denied = channels.find(|at| !selector.allows_channel(call.argv.get(*at), is_pattern));
+    // Letting go of a channel is nobody's business.
+    let named = channels(call.entry, call.argv).filter(|named| named.need_a_right && !selector.all_channels);
+    if let Some(mut named) = named {
+        let denied = named.at.find(|at| !selector.allows_channel(call.argv.get(*at), named.patterns));
         if let Some(at) = denied {
             return denial(Reason::Channel, at);
         }
@@ -122,18 +125,6 @@ fn denied_database(selector: &Selector, call: &Call<'_>) -> Option<usize> {
     }
     let data = category::KEYSPACE | category::READ | category::WRITE;
     if call.entry.categories & data != 0 || keys::has_keys(call.entry) { own() } else { None }
-}
-
-/// The arguments of a call that are channels it subscribes to or publishes on, and whether they are patterns. Letting go
-/// of a channel is nobody's business.
-fn channels(call: &Call<'_>) -> Option<(std::ops::Range<usize>, bool)> {
-    let all = 1..call.argv.len();
-    match call.entry.full_name {
-        "subscribe" | "ssubscribe" => Some((all, false)),
-        "psubscribe" => Some((all, true)),
-        "publish" | "spublish" => Some((1..2.min(call.argv.len()), false)),
-        _ => None,
-    }
 }
 
 impl Denial {

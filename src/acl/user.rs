@@ -129,6 +129,17 @@ impl User {
         self.enabled && (self.nopass | right)
     }
 
+    /// The channels it has now, if there are some that its older self had and it has not; patterns are compared as they
+    /// stand. Who listens to others must go.
+    pub fn channels_left(&self, old: &User) -> Option<Vec<&[u8]>> {
+        if self.all_selectors().any(|selector| selector.all_channels) {
+            return None;
+        }
+        let left: Vec<&[u8]> = self.all_selectors().flat_map(|s| s.channels.iter().map(|glob| &**glob)).collect();
+        let lost = |s: &Selector| s.all_channels || s.channels.iter().any(|glob| !left.contains(&&**glob));
+        old.all_selectors().any(lost).then_some(left)
+    }
+
     /// Its flags, as ACL GETUSER shows them.
     pub fn flags(&self) -> Vec<&'static str> {
         let login = if self.enabled { "on" } else { "off" };
@@ -204,6 +215,16 @@ mod tests {
         assert_eq!(user.apply(b"(~a", false), Err(RuleError::Syntax));
         assert_eq!(user.apply(b"(on)", false), Err(RuleError::Syntax));
         assert_eq!(user.apply(b"()", false), Ok(()));
+    }
+
+    #[test]
+    fn channels_are_lost_when_a_pattern_goes() {
+        let left = |old: &str, new: &str| user(new).channels_left(&user(old)).map(|left| left.len());
+        assert_eq!(left("&a &b", "&b &a &c"), None);
+        assert_eq!(left("&a &b", "&b"), Some(1));
+        assert_eq!(left("&*", "&a"), Some(1));
+        assert_eq!(left("&a", "&*"), None);
+        assert_eq!(left("&a", "resetchannels"), Some(0));
     }
 
     #[test]

@@ -88,13 +88,23 @@ fn set(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let mut store = shared.store();
     let proposal = store.propose(&pairs, asker, &mut Disk).map_err(CommandError::owned)?;
     let attempted = x.center.attempt(&store, &proposal).map_err(CommandError::owned)?;
-    store.commit(proposal);
+    let changed = store.commit(proposal);
+    if changed.iter().any(|changed| changed.row.name == "requirepass") {
+        // With the store in hand, so that of two changes at once the later one counts for both.
+        let password = &store.config().security.requirepass;
+        let changed = x.center.shared.change_users(|users| Ok::<_, ()>((users.with_requirepass(password.reveal()), ())));
+        debug_assert!(changed.is_ok());
+    }
     x.center.settle(store.config(), attempted);
     drop(store);
     let before = Arc::clone(&x.center.config);
     x.center.refresh_config();
     crate::core::world::warn_of_memory(&before, &x.center.config, crate::alloc::allocated_bytes() as u64);
-    Ok(Flow::everywhere(|center: &mut Center| center.refresh_config()))
+    let asker = x.session.id;
+    Ok(Flow::everywhere(move |center: &mut Center| {
+        center.refresh_config();
+        center.take_users(asker);
+    }))
 }
 
 fn may_set_protected(x: &ServerExec<'_>) -> bool {
@@ -132,7 +142,8 @@ pub const REWRITE: ServerCommand = ServerCommand {
 };
 
 fn rewrite(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
-    let done = x.center.shared.store().rewrite(&[], &mut Disk);
+    let users = x.center.shared.users().lines();
+    let done = x.center.shared.store().rewrite(&users, &mut Disk);
     if let Err(error) = done {
         tracing::warn!("CONFIG REWRITE failed: {error}");
         return Err(CommandError::owned(error));

@@ -8,6 +8,7 @@
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
 use crate::core::Center;
+use crate::core::clients::LOOK_AT_OUTPUT_BYTES;
 use shards::command::{Group, category, flag};
 use shards::commands::container;
 use shards::error::{CommandError, NOT_A_FLOAT};
@@ -33,7 +34,7 @@ pub const DEBUG: ServerCommand = ServerCommand {
 
 /// Subcommands of Valkey that are missing here.
 const MISSING: &[&str] = &[
-    "aof-flush-sleep", "change-repl-id", "client-enforce-reply-list", "client-eviction", "close-cluster-link-on-packet-drop",
+    "aof-flush-sleep", "change-repl-id", "client-eviction", "close-cluster-link-on-packet-drop",
     "config-rewrite-force-all", "crash-and-recover", "delay-rdb-client-free-seconds", "dict-resizing", "digest",
     "digest-value", "disable-cluster-random-ping", "disable-cluster-reconnection", "drop-cluster-packet-filter",
     "force-free-primary-async", "force-tls-write-error", "hashtable-can-abort-shrink", "htstats", "htstats-key", "leak",
@@ -54,6 +55,11 @@ fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
         (b"pause-cron", 3) => {
             let paused = leading_int(x.arg(2)) != 0;
             Ok(Flow::everywhere(move |center: &mut Center| center.ticks_paused = paused))
+        }
+        // Valkey's replies then take blocks of their own, which count; here every byte counts.
+        (b"client-enforce-reply-list", 3) => {
+            let bytes = if leading_int(x.arg(2)) == 0 { LOOK_AT_OUTPUT_BYTES } else { 0 };
+            Ok(Flow::everywhere(move |center: &mut Center| center.look_at_output_bytes = bytes))
         }
         (b"log", 3) => {
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(x.arg(2)));
@@ -161,6 +167,8 @@ fn help(x: &mut ServerExec<'_>) -> Flow {
     const LINES: &[&str] = &[
         "ASSERT",
         "    End the server by a failed assertion.",
+        "CLIENT-ENFORCE-REPLY-LIST <0|1>",
+        "    Hold every byte of output against the limits of clients, or only many.",
         "ERROR <string>",
         "    Answer <string> as an error, to test clients.",
         "LOG <message>",

@@ -1,16 +1,20 @@
 //! HELLO, AUTH and RESET: who the client is, and which protocol it speaks.
 //!
-//! There is one user as yet, `default`, whose password is `requirepass`. Passwords are compared in a time that tells
-//! nothing about where they differ.
+//! Who does not name a user means the default one. A wrong name takes as long to refuse as a wrong password, and a wrong
+//! password as long as the right one.
 
 use super::client::identity::{INVALID_NAME, is_valid_attribute};
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
+use crate::acl::users::DEFAULT;
+use crate::acl::{Context, Reason};
 use crate::connection::session::ReplyMode;
+use crate::core::rights::Denied;
 use crate::identity;
 use shards::command::{Arg, ArgKind, Group, category, flag};
 use shards::error::{CommandError, SYNTAX, shown};
 use shards::reply::Resp;
 use shards::stdx::number::parse_i64;
+use std::sync::Arc;
 
 shards::rows! {
     /// The family's rows.
@@ -46,8 +50,8 @@ pub const AUTH: ServerCommand = ServerCommand {
 
 fn auth(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let (user, password) = match x.argc() {
-        2 if x.center.config.security.requirepass.is_empty() => return Err(NO_PASSWORD),
-        2 => (&b"default"[..], x.arg(1)),
+        2 if x.center.users.default_user().nopass => return Err(NO_PASSWORD),
+        2 => (DEFAULT, x.arg(1)),
         3 => (x.arg(1), x.arg(2)),
         _ => return Err(SYNTAX),
     };
@@ -58,25 +62,18 @@ fn auth(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
 
 /// Makes the client that user, if the password is right.
 fn authenticate(x: &mut ServerExec<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-    let wanted = &x.center.config.security.requirepass;
-    let right = wanted.is_empty() || same_secret(wanted.reveal(), password);
-    if user != b"default" || !right {
-        x.center.stats.denied_auth += 1;
-        return Err(WRONG_PASSWORD);
+    let known = x.center.users.get(user).cloned();
+    // A name that is not there is asked for its password all the same: how long that takes says nothing.
+    let nobody = || Arc::clone(x.center.users.default_user());
+    let right = known.clone().unwrap_or_else(nobody).admits(password);
+    if let Some(known) = known.filter(|_| right) {
+        x.session.become_user(&known, true);
+        return Ok(());
     }
-    x.session.user = "default".into();
-    x.session.authenticated = true;
-    Ok(())
-}
-
-/// Compares in a time that depends on the length of what was offered alone.
-fn same_secret(secret: &[u8], offered: &[u8]) -> bool {
-    let mut difference = secret.len() ^ offered.len();
-    for (i, byte) in offered.iter().enumerate() {
-        let other = if secret.is_empty() { 0 } else { secret[i % secret.len()] };
-        difference |= usize::from(std::hint::black_box(byte ^ other));
-    }
-    difference == 0
+    let context = if x.in_exec { Context::Multi } else { Context::Toplevel };
+    let denied = Denied { reason: Reason::Auth, context, object: x.arg(0), username: user };
+    x.center.note_denied(denied, x.session, &x.gauges);
+    Err(WRONG_PASSWORD)
 }
 
 /// HELLO [protover [AUTH username password] [SETNAME clientname]]
@@ -207,8 +204,7 @@ fn reset(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     session.multi = None;
     session.db = 0;
     session.resp = Resp::V2;
-    session.user = "default".into();
-    session.authenticated = x.center.config.security.requirepass.is_empty();
+    session.become_user(x.center.users.default_user(), x.center.users.is_open());
     session.name = Vec::new();
     session.reply_mode = ReplyMode::On;
     session.no_touch = false;
@@ -218,19 +214,4 @@ fn reset(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     x.reply.switch(Resp::V2);
     x.reply.simple("RESET");
     Ok(Flow::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::same_secret;
-
-    #[test]
-    fn secrets_are_the_same_only_if_all_bytes_are() {
-        assert!(same_secret(b"foo", b"foo"));
-        for offered in [&b""[..], b"fo", b"foo ", b"foofoo", b"bar", b"fop"] {
-            assert!(!same_secret(b"foo", offered));
-        }
-        assert!(same_secret(b"", b""));
-        assert!(!same_secret(b"", b"\0"));
-    }
 }

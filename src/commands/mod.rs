@@ -5,6 +5,7 @@
 //! [`Flow::Gather`]: a question each core answers in its own turn, and what to make of the reports. Both work inside an
 //! EXEC too.
 
+pub mod acl;
 pub mod client;
 pub mod command;
 pub mod commandlog;
@@ -41,6 +42,7 @@ pub type ServerCommand = Row<ServerRun>;
 
 /// The rows of every family.
 pub const FAMILIES: &[&[ServerCommand]] = &[
+    acl::ROWS,
     client::ROWS,
     command::ROWS,
     commandlog::ROWS,

@@ -142,19 +142,6 @@ pub fn load(request: &Request, world: &mut dyn World) -> Result<Loaded, Fatal> {
     loader.finish(file)
 }
 
-/// Rules about access whose rooms are missing: to start without them would open what somebody meant to close.
-/// Each test goes when its room is there.
-pub fn refuse_unserved(loaded: &Loaded) -> Result<(), Fatal> {
-    const NO_ACL: &str = "Ringkey does not know ACL users so far; requirepass is what it has";
-    if let Some(user) = loaded.users.first() {
-        return Err(user.place.fatal(NO_ACL));
-    }
-    if !loaded.config.security.aclfile.is_empty() {
-        return Err(Fatal::Whole(format!("aclfile: {NO_ACL}")));
-    }
-    Ok(())
-}
-
 /// The content of a file, or of all files a pattern names; a pattern may name none.
 fn read_files(path: &Path, world: &mut dyn World) -> Result<Vec<u8>, Fatal> {
     use std::os::unix::ffi::OsStrExt;

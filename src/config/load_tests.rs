@@ -161,15 +161,6 @@ fn users_and_renames_are_handed_on_with_their_place() {
 }
 
 #[test]
-fn rules_about_access_are_not_dropped_in_silence() {
-    for line in ["user bob on >pw", "aclfile /etc/users.acl"] {
-        let loaded = load_text(line).ok().expect("the line is right");
-        assert!(refuse_unserved(&loaded).is_err(), "{line}");
-    }
-    assert_eq!(refuse_unserved(&load_text("port 1").ok().expect("the line is right")), Ok(()));
-}
-
-#[test]
 fn what_has_no_effect_is_told_once_and_only_when_it_was_changed() {
     let loaded = load_text("io-threads 4\nio-threads 4\nrdma-port 0\ndynamic-hz yes").ok().expect("all are accepted");
     assert_eq!(

@@ -1,9 +1,12 @@
 //! Who a client is: its database and protocol, its rights, its MULTI queue and its WATCHes, and what CLIENT LIST tells.
 
+use crate::acl::User;
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Entry;
 use crate::pubsub::subscriptions::Subscriptions;
+use shards::error::CommandError;
 use shards::reply::Resp;
+use std::sync::Arc;
 
 /// What CLIENT REPLY asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,12 +26,25 @@ pub enum ReplyMode {
 pub struct Multi {
     /// The commands so far.
     pub queue: Vec<OwnedCall>,
+    /// The database the next command will run in.
+    pub db: u32,
     /// A command was refused: EXEC will abort.
     pub broken: bool,
     /// Bytes the queue holds.
     pub bytes: usize,
     /// Bytes of the queued arguments alone (multi-mem of CLIENT LIST).
     pub args_bytes: usize,
+}
+
+/// A queued command that may not run any more when EXEC comes.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its place in the transaction.
+    pub at: usize,
+    /// The command.
+    pub call: OwnedCall,
+    /// What it answers.
+    pub error: CommandError,
 }
 
 /// A watched key.
@@ -52,8 +68,12 @@ pub struct Session {
     pub resp: Resp,
     /// It has authenticated, or need not.
     pub authenticated: bool,
-    /// Name of its ACL user.
-    pub user: Box<str>,
+    /// It has authenticated some time.
+    pub ever_authenticated: bool,
+    /// Its user, as of the last change of users this core took up.
+    pub user: Arc<User>,
+    /// The user may not do everything: calls are checked.
+    pub restricted: bool,
     /// CLIENT SETNAME.
     pub name: Vec<u8>,
     /// CLIENT SETINFO LIB-NAME.
@@ -72,6 +92,8 @@ pub struct Session {
     pub read_only: bool,
     /// Between MULTI and EXEC.
     pub multi: Option<Multi>,
+    /// Commands of the EXEC under way that may not run.
+    pub refused: Vec<Refused>,
     /// WATCHed keys.
     pub watched: Vec<Watched>,
     /// What it listens to, if it ever did.
@@ -104,13 +126,15 @@ pub struct Session {
 
 impl Session {
     /// A client just accepted.
-    pub fn new(id: u64, now_ms: i64, authenticated: bool) -> Session {
+    pub fn new(id: u64, now_ms: i64, user: Arc<User>, authenticated: bool) -> Session {
         Session {
             id,
             db: 0,
             resp: Resp::V2,
             authenticated,
-            user: "default".into(),
+            ever_authenticated: authenticated,
+            restricted: !user.unlimited,
+            user,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_version: Vec::new(),
@@ -121,6 +145,7 @@ impl Session {
             read_only: false,
             can_redirect: false,
             multi: None,
+            refused: Vec::new(),
             watched: Vec::new(),
             subscriptions: None,
             peer: "".into(),
@@ -135,6 +160,14 @@ impl Session {
             net_out: 0,
             commands: 0,
         }
+    }
+
+    /// It is this user from now on.
+    pub fn become_user(&mut self, user: &Arc<User>, authenticated: bool) {
+        self.restricted = !user.unlimited;
+        self.user = Arc::clone(user);
+        self.authenticated = authenticated;
+        self.ever_authenticated |= authenticated;
     }
 
     /// Whether the running command's reply is wanted.

@@ -4,6 +4,7 @@
 //! CONFIG SET, CLIENT ...) run now, in their place. One that must ask other cores suspends the assembly until they have
 //! reported.
 
+use crate::connection::session::Refused;
 use crate::coordinator::transaction::Finished;
 use crate::dispatch::call::OwnedCall;
 use crate::runtime::ConnId;
@@ -23,11 +24,16 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Begins the array of replies.
-    pub fn new<C>(conn: ConnId, ticket: u64, resp: Resp, finished: Finished<C>) -> Assembly {
+    /// Begins the array of replies; `refused` are the calls that were not run, in order.
+    pub fn new<C>(conn: ConnId, ticket: u64, resp: Resp, finished: Finished<C>, refused: Vec<Refused>) -> Assembly {
         let mut out = Vec::new();
-        Reply::new(&mut out, resp).array(finished.calls.len());
-        let rest = finished.calls.into_iter().zip(finished.replies).collect();
+        Reply::new(&mut out, resp).array(finished.calls.len() + refused.len());
+        let mut rest: VecDeque<_> = finished.calls.into_iter().zip(finished.replies).collect();
+        for Refused { at, call, error } in refused {
+            let mut reply = Vec::new();
+            Reply::new(&mut reply, resp).error(error.text());
+            rest.insert(at, (call, Some(reply)));
+        }
         Assembly { conn, ticket, rest, out }
     }
 }

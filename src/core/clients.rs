@@ -4,7 +4,9 @@ use super::keywait::Cancel;
 use super::{Action, Center};
 use crate::connection::session::Session;
 use crate::connection::{Connection, Ending};
+use crate::dispatch::gates;
 use crate::runtime::{Addresses, ConnId};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A core's connections. One that is being served is out of the table ([`Clients::take`]) so that commands may look at
@@ -90,14 +92,14 @@ impl Center {
             self.stats.connections_rejected += 1;
             return Err(TOO_MANY);
         }
-        let password = !self.config.security.requirepass.is_empty();
-        if self.config.network.protected_mode && !password && !unix && !is_loopback(&ends.peer) {
+        let users = &self.users;
+        if self.config.network.protected_mode && users.default_user().nopass && !unix && !is_loopback(&ends.peer) {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
             self.stats.connections_rejected += 1;
             return Err(PROTECTED);
         }
         self.stats.connections_received += 1;
-        let mut session = Session::new(self.shared.client_id(), self.now_ms, !password);
+        let mut session = Session::new(self.shared.client_id(), self.now_ms, Arc::clone(users.default_user()), users.is_open());
         session.peer = ends.peer.to_string().into();
         session.local = ends.local.to_string().into();
         session.unix = unix;
@@ -145,7 +147,8 @@ impl Center {
         let bytes = connection.output_bytes() as u64;
         let limits = &self.config.clients.client_output_buffer_limit;
         let limit = if connection.session.is_subscriber() { limits.pubsub } else { limits.normal };
-        if !connection.session.authenticated && bytes > UNAUTHENTICATED_OUTPUT_MAX {
+        let stranger = !connection.session.ever_authenticated && gates::auth_required(&connection.session, self.users.is_open());
+        if stranger && bytes > self.look_at_output_bytes as u64 {
             return true;
         }
         if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
@@ -162,7 +165,7 @@ impl Center {
     /// True if a client's unread output passes its limits, which is logged and counted: it is to be closed.
     #[inline]
     pub fn drowns(&mut self, connection: &mut Connection) -> bool {
-        connection.output_bytes() > LOOK_AT_OUTPUT_BYTES && self.drowns_indeed(connection)
+        connection.output_bytes() > self.look_at_output_bytes && self.drowns_indeed(connection)
     }
 
     #[cold]
@@ -211,11 +214,9 @@ impl Center {
     }
 }
 
-/// Output below this is not held against any limit.
-const LOOK_AT_OUTPUT_BYTES: usize = 64 << 10;
-
-/// Output an unauthenticated client may leave unread (Valkey closes it at 1 KiB; a few error lines more do no harm).
-const UNAUTHENTICATED_OUTPUT_MAX: u64 = 64 << 10;
+/// Output below this is not held against any limit, and an unauthenticated client may not leave more unread (Valkey
+/// closes it at 1 KiB; a few error lines more do no harm).
+pub const LOOK_AT_OUTPUT_BYTES: usize = 64 << 10;
 
 fn is_loopback(address: &crate::runtime::Address) -> bool {
     match address {

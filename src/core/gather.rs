@@ -9,6 +9,7 @@ use crate::dispatch::call::OwnedCall;
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::reply::{Reply, Resp};
+use std::sync::Arc;
 
 impl Center {
     /// Asks every core, this one included; `finish` writes the reply when all have reported.
@@ -30,6 +31,15 @@ impl Center {
         }
     }
 
+    /// Has a core, this one included, do something.
+    pub fn tell(&mut self, core: usize, deed: impl Fn(&mut Center) + Send + Sync + 'static) {
+        let tell: Question = Arc::new(move |center: &mut Center| -> Report {
+            deed(center);
+            Box::new(())
+        });
+        self.send(core, Message::Tell(tell));
+    }
+
     /// A core has reported.
     pub fn on_reported(&mut self, from: usize, id: u64, report: Report) {
         let gather = self.gathers.get_mut(&id).expect("cores report to open gatherings");
@@ -42,7 +52,7 @@ impl Center {
         let reports: Vec<Report> = gather.reports.into_iter().map(|r| r.expect("all have reported")).collect();
         let Some(mut connection) = self.clients.take(gather.conn) else {
             // The client is gone; what was done in its name (WATCH) must still be undone.
-            let mut nobody = Session::new(0, self.now_ms, false);
+            let mut nobody = Session::new(0, self.now_ms, Arc::clone(self.users.default_user()), false);
             (gather.finish)(self, &mut nobody, reports, &mut Reply::new(&mut Vec::new(), Resp::V2));
             return self.unwatch_all(&mut nobody);
         };

@@ -17,6 +17,7 @@ use super::call::How;
 use super::message::{self, Message};
 use super::query::{Question, Report};
 use super::{Center, Client};
+use crate::acl::User;
 use crate::coordinator::messages::Request;
 use crate::coordinator::plan::Plan;
 use crate::coordinator::transaction::{Finished, Order, Outbox};
@@ -42,6 +43,8 @@ pub enum Cancel {
     Timeout,
     /// CLIENT UNBLOCK ... ERROR.
     Error,
+    /// Its user may not make the call any more.
+    Denied,
     /// Its client is gone.
     Gone,
 }
@@ -321,6 +324,10 @@ impl Center {
 
     fn cancel_here(&mut self, id: u64, why: Cancel) {
         let Some(Waiter::Call { call, core, conn, ticket, how, .. }) = self.forget(id) else { return };
+        if why == Cancel::Denied {
+            let tell = move |center: &mut Center| center.refuse_waiting(conn, ticket, &call);
+            return self.tell(core, tell);
+        }
         if why != Cancel::Gone {
             let reply = cancel_reply(why, how.resp);
             self.tell_wait_over(&call, core, conn, 0, why == Cancel::Error, &reply);
@@ -358,6 +365,29 @@ impl Center {
         for core in 0..self.cores {
             self.send(core, Message::Tell(tell.clone()));
         }
+    }
+
+    /// Ends the waiting of a client of this core if its user may not make the call any more.
+    pub(super) fn recheck_waiting(&mut self, conn: ConnId, user: &Arc<User>) {
+        let of_client = self.waiters.spread.iter().filter(|(_, s)| s.order.client.conn == conn);
+        let waits: Vec<(u64, OwnedCall)> = of_client.map(|(wait, spread)| (*wait, spread.call.clone())).collect();
+        if !waits.is_empty() {
+            for (wait, call) in waits {
+                if self.check_call(user, &call).is_err() {
+                    self.cancel_spread(wait, Cancel::Denied);
+                }
+            }
+            return;
+        }
+        let (home, user) = (self.id, Arc::clone(user));
+        let deed = move |center: &mut Center| {
+            let Some(id) = center.waiters.by_client.get(&(home, conn)).copied() else { return };
+            let Some((Waiter::Call { call, .. }, _)) = center.waiters.here.get(&id) else { return };
+            if center.check_call(&user, call).is_err() {
+                center.cancel_here(id, Cancel::Denied);
+            }
+        };
+        (0..self.cores).for_each(|core| self.tell(core, deed.clone()));
     }
 
     /// A transaction of a blocking call has ended without an answer: it waits, or goes on waiting.
@@ -449,6 +479,10 @@ impl Center {
         let why = spread.cancelled.unwrap_or(Cancel::Timeout);
         let reply = cancel_reply(why, spread.order.resp);
         let call = spread.call.clone();
+        if why == Cancel::Denied {
+            self.served_spread(wait);
+            return self.refuse_waiting(conn, ticket, &call);
+        }
         self.served_spread(wait);
         if why != Cancel::Gone {
             self.tell_wait_over(&call, self.id, conn, 0, why == Cancel::Error, &reply);

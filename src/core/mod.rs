@@ -19,6 +19,7 @@
 //! | `block.rs` | clients that wait for replicas (WAIT) |
 //! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
 //! | `clients.rs` | the table of connections: coming, going, limits |
+//! | `rights.rs` | what clients may do: denials, and changes of users |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
 //! | `publish.rs` | PUBLISH, and telling all cores who listens |
 //! | `push.rs` | frames for connections of any core: messages, invalidations, MONITOR |
@@ -40,11 +41,13 @@ pub mod publish;
 pub mod push;
 pub mod query;
 pub mod report;
+pub mod rights;
 pub mod serve;
 pub mod shared;
 pub mod turn;
 pub mod world;
 
+use crate::acl::Users;
 use crate::config::choices::MaxmemoryPolicy;
 use crate::config::{Config, Reader};
 use crate::coordinator::messages::{Answer, Request};
@@ -126,12 +129,16 @@ pub struct Center {
     /// The configuration.
     pub config: Arc<Config>,
     reader: Reader,
+    /// The users, as of the last change taken up.
+    pub users: Arc<Users>,
     /// Counters.
     pub stats: Stats,
     /// How far they were of late.
     history: crate::stats::rate::History,
     /// SLOWLOG and COMMANDLOG, by kind.
     pub logs: [CallLog; 3],
+    /// Unread output from which on a client's limits are looked at; DEBUG CLIENT-ENFORCE-REPLY-LIST makes it none.
+    pub look_at_output_bytes: usize,
     /// What it knows of `maxmemory`.
     pub room: memory::Room,
     /// Time of this turn, unix milliseconds.
@@ -186,6 +193,7 @@ impl Center {
         let reader = shared.reader();
         let config = Arc::clone(reader.config());
         let cores = mesh.cores();
+        let users = shared.users();
         let databases = usize::try_from(config.general.databases).unwrap_or(16);
         let mut center = Center {
             id,
@@ -196,9 +204,11 @@ impl Center {
             shared,
             config,
             reader,
+            users,
             stats: Stats::default(),
             history: Default::default(),
             logs: Default::default(),
+            look_at_output_bytes: clients::LOOK_AT_OUTPUT_BYTES,
             room: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },

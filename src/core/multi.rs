@@ -28,6 +28,9 @@ impl Center {
         let call = OwnedCall::new(entry, 0, argv);
         multi.bytes += call.memory_bytes();
         multi.args_bytes += argv.iter().map(<[u8]>::len).sum::<usize>();
+        if entry.full_name == "select" {
+            multi.db = selected(argv, self.config.general.databases).unwrap_or(multi.db);
+        }
         multi.queue.push(call);
         let resp = connection.session.resp;
         if connection.session.wants_reply() {
@@ -51,7 +54,10 @@ impl Center {
                 db = selected(call.argv(), self.config.general.databases).unwrap_or(db);
             }
         }
-        let watched = session.watched.clone();
+        if session.restricted {
+            self.refuse_queued(&mut connection.session, &mut calls);
+        }
+        let watched = connection.session.watched.clone();
         let plan = Plan::exec(&calls, watched, self.place());
         self.begin_transaction(conn, connection, calls, plan, true);
     }
@@ -116,7 +122,8 @@ impl Center {
                 self.end_stall(conn, &mut connection, ticket, &out);
             } else {
                 connection.session.commands += finished.calls.len() as u64;
-                let assembly = Assembly::new(conn, ticket, resp, finished);
+                let refused = std::mem::take(&mut connection.session.refused);
+                let assembly = Assembly::new(conn, ticket, resp, finished, refused);
                 self.assemble(&mut connection, assembly);
             }
         } else {
@@ -253,7 +260,7 @@ impl Center {
 
     /// MULTI begins.
     pub fn begin_multi(session: &mut Session) {
-        session.multi = Some(Multi::default());
+        session.multi = Some(Multi { db: session.db, ..Multi::default() });
     }
 }
 

@@ -115,7 +115,7 @@ impl Center {
     fn parse_limits(&self, session: &Session) -> Limits {
         let config = &self.config.clients;
         Limits {
-            authenticated: !gates::auth_required(session, &self.config),
+            authenticated: !gates::auth_required(session, self.users.is_open()),
             primary: false,
             bulk_bytes_max: u64::try_from(config.proto_max_bulk_len).unwrap_or(u64::MAX),
             buffer_bytes_max: usize::try_from(config.client_query_buffer_limit).unwrap_or(usize::MAX),
@@ -280,13 +280,19 @@ impl Center {
     ) -> After {
         let session = &mut connection.session;
         session.last = entry;
-        let entry = match gates::admit(entry, argv, session, &self.config) {
+        let entry = match gates::admit(entry, argv, session, &self.config, self.users.is_open()) {
             Ok(entry) => entry,
             Err(error) => {
                 self.refuse(connection, entry, &error);
                 return After::Next;
             }
         };
+        if connection.session.restricted
+            && let Some(error) = self.denied(connection, entry, argv)
+        {
+            self.refuse(connection, Some(entry), &error);
+            return After::Next;
+        }
         if self.paused.is_some() && self.held_by_pause(connection, entry) {
             connection.stall = Some(Stall::Paused);
             return After::Held;
@@ -303,6 +309,13 @@ impl Center {
             return After::Next;
         }
         session.commands += 1;
+        if session.restricted
+            && let Some(error) = self.denied_patterns(session, entry, argv, session.db)
+        {
+            self.count_refused(entry);
+            self.reply_error(connection, &error);
+            return After::Next;
+        }
         match entry.target {
             Target::Engine(_) => self.run_engine(conn, connection, entry, argv, owner),
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),

@@ -1,9 +1,10 @@
 //! The few things cores share: counters that must be unique, the configuration's owner, and the wish to stop.
 
+use crate::acl::{AclLog, Users};
 use crate::config::{Reader, Store};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How the process is to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,9 @@ pub struct Shared {
     /// By core: keys it could evict when it looked last.
     evictable: Vec<AtomicU64>,
     store: Mutex<Store>,
+    /// The newest users. Cores keep their own `Arc` of them and come here when told that there are newer ones.
+    users: Mutex<Arc<Users>>,
+    acl_log: Mutex<AclLog>,
     /// The TCP sockets that listen: core 0 accepts from them, CONFIG SET silences them.
     listening: Mutex<Vec<OwnedFd>>,
     stop: AtomicBool,
@@ -50,6 +54,7 @@ pub struct Shared {
 impl Shared {
     /// For a process with this configuration.
     pub fn new(store: Store, run_id: String, replication_id: String) -> Shared {
+        let users = Users::new(store.config().security.requirepass.reveal());
         Shared {
             next_client: AtomicU64::new(1),
             next_txid: AtomicU64::new(1),
@@ -57,6 +62,8 @@ impl Shared {
             dry: std::iter::repeat_with(|| AtomicBool::new(false)).take(CORES_MAX).collect(),
             evictable: std::iter::repeat_with(|| AtomicU64::new(0)).take(CORES_MAX).collect(),
             store: Mutex::new(store),
+            users: Mutex::new(Arc::new(users)),
+            acl_log: Mutex::new(AclLog::default()),
             listening: Mutex::new(Vec::new()),
             stop: AtomicBool::new(false),
             started_ms: crate::stats::clock::unix_ms(),
@@ -97,6 +104,25 @@ impl Shared {
     /// The configuration's owner, for CONFIG SET and REWRITE.
     pub fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().expect("nobody panics with the configuration in hand")
+    }
+
+    /// The newest users.
+    pub fn users(&self) -> Arc<Users> {
+        Arc::clone(&self.users.lock().expect("nobody panics with the users in hand"))
+    }
+
+    /// Changes the users, one change after the other. On `Err` nothing has changed. Whoever changes them has every core
+    /// take them up ([`super::Center::take_users`]).
+    pub fn change_users<T, E>(&self, change: impl FnOnce(&Users) -> Result<(Users, T), E>) -> Result<T, E> {
+        let mut newest = self.users.lock().expect("nobody panics with the users in hand");
+        let (users, result) = change(&newest)?;
+        *newest = Arc::new(users);
+        Ok(result)
+    }
+
+    /// ACL LOG. Only denials and that command come here.
+    pub fn acl_log(&self) -> MutexGuard<'_, AclLog> {
+        self.acl_log.lock().expect("nobody panics with the log in hand")
     }
 
     /// The TCP sockets that listen.

@@ -1,5 +1,6 @@
 //! The gates a call must pass before it runs, in this order: the client has shown who it is, the command is known, its
-//! arity fits, it is not locked away by the configuration, it may stand in a transaction.
+//! arity fits, it is not locked away by the configuration, it may stand in a transaction. The next gate, whether the
+//! client's user may make the call, needs the core ([`crate::core::rights`]): a denial is logged.
 //!
 //! The order is Valkey's `processCommand`, so that a call with two faults gets the same error there and here.
 
@@ -14,15 +15,16 @@ use shards::reply::Resp;
 
 const NO_AUTH: CommandError = CommandError::Static("NOAUTH Authentication required.");
 
-/// Lets a call in. `entry` is what was found for it, if anything.
+/// Lets a call in. `entry` is what was found for it, if anything; `open`: nobody needs to log in.
 #[inline]
 pub fn admit(
     entry: Option<&'static Entry>,
     argv: Args<'_>,
     session: &Session,
     config: &Config,
+    open: bool,
 ) -> Result<&'static Entry, CommandError> {
-    if auth_required(session, config) && entry.is_none_or(|e| !e.is(flag::NO_AUTH)) {
+    if auth_required(session, open) && entry.is_none_or(|e| !e.is(flag::NO_AUTH)) {
         return Err(NO_AUTH);
     }
     let Some(entry) = entry else { return Err(table().resolve(argv).err().unwrap_or_else(|| unreachable!("found twice"))) };
@@ -87,11 +89,11 @@ fn admit_protected(entry: &Entry, session: &Session, config: &Config) -> Result<
     )))
 }
 
-/// True if the client must show who it is before it may do anything else. A client that came while no password was set
+/// True if the client must show who it is before it may do anything else. A client that came while nobody had to
 /// stays welcome.
 #[inline]
-pub fn auth_required(session: &Session, config: &Config) -> bool {
-    !session.authenticated && !config.security.requirepass.is_empty()
+pub fn auth_required(session: &Session, open: bool) -> bool {
+    !session.authenticated && !open
 }
 
 /// What the refusal of an EXEC says: its transaction is gone, and why.

@@ -12,6 +12,7 @@ pub fn secrets(entry: &Entry, argv: Args<'_>) -> Vec<usize> {
     match entry.full_name {
         "auth" => (1..argv.len()).collect(),
         "hello" => after_auth(argv),
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..argv.len()).collect(),
         "config|set" => {
             let is_secret = |at: &usize| lookup(argv.get(at - 1)).is_some_and(|found| found.row.sensitive);
             (3..argv.len()).step_by(2).filter(is_secret).collect()
@@ -41,6 +42,9 @@ mod tests {
             ("hello 3 auth user", &[3]),
             ("config set port 1 requirepass pw maxclients 5", &[5]),
             ("config get requirepass", &[]),
+            ("acl setuser bob on >pw", &[2, 3, 4]),
+            ("acl deluser bob", &[2]),
+            ("acl whoami", &[]),
             ("get auth", &[]),
         ] {
             let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();

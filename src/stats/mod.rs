@@ -62,6 +62,14 @@ pub struct Stats {
     pub evicted: u64,
     /// AUTH failures.
     pub denied_auth: u64,
+    /// Calls denied to their user for their command.
+    pub denied_commands: u64,
+    /// For a key.
+    pub denied_keys: u64,
+    /// For a channel.
+    pub denied_channels: u64,
+    /// For a database.
+    pub denied_databases: u64,
     /// Turns of the loop that did something.
     pub turns: u64,
     /// Calls sent to other cores.
@@ -102,6 +110,10 @@ impl Default for Stats {
             expired_fields: 0,
             evicted: 0,
             denied_auth: 0,
+            denied_commands: 0,
+            denied_keys: 0,
+            denied_channels: 0,
+            denied_databases: 0,
             turns: 0,
             hops: 0,
             transactions: 0,

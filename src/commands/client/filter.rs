@@ -4,6 +4,7 @@
 //! It is read once, where the command was sent, and travels to every core.
 
 use super::list::flags;
+use crate::acl::Users;
 use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
 use shards::args::Args;
@@ -68,7 +69,7 @@ impl Filter {
     }
 
     /// Reads the arguments behind the subcommand. `databases` is how many there are.
-    pub fn parse(argv: Args<'_>, skip_me: bool, databases: i64) -> Result<Filter, CommandError> {
+    pub fn parse(argv: Args<'_>, skip_me: bool, databases: i64, users: &Users) -> Result<Filter, CommandError> {
         let mut filter = Filter { skip_me, ..Filter::default() };
         let mut at = 2;
         while at < argv.len() {
@@ -83,7 +84,7 @@ impl Filter {
                 continue;
             }
             let Some(value) = argv.iter().nth(at + 1) else { return Err(SYNTAX) };
-            if !terms.set(term, value, negative, databases)? {
+            if !terms.set(term, value, negative, databases, users)? {
                 filter.set(&word, value)?;
             }
             at += 2;
@@ -144,7 +145,7 @@ const FLAG_LETTERS: &[u8] = b"OSMPxbtRBdcuAUreTIiEN";
 
 impl Terms {
     /// Takes in one word and its value; false if it is no word of these.
-    fn set(&mut self, term: &[u8], value: &[u8], negative: bool, databases: i64) -> Result<bool, CommandError> {
+    fn set(&mut self, term: &[u8], value: &[u8], negative: bool, databases: i64, users: &Users) -> Result<bool, CommandError> {
         let place = match term {
             b"type" => {
                 self.kind = Some(kind_named(value)?);
@@ -155,8 +156,7 @@ impl Terms {
                 return Ok(true);
             }
             b"user" => {
-                // There is one user as yet.
-                if value != b"default" {
+                if users.get(value).is_none() {
                     return Err(CommandError::owned(format!("ERR No such user '{}'", shown(value, usize::MAX))));
                 }
                 &mut self.user
@@ -193,7 +193,7 @@ impl Terms {
             is(&self.addr, session.peer.as_bytes()),
             is(&self.laddr, session.local.as_bytes()),
             self.ip.as_ref().map(|ip| comes_from(session, ip)),
-            is(&self.user, session.user.as_bytes()),
+            is(&self.user, &session.user.name),
             named(&self.name, &session.name),
             named(&self.lib_name, &session.lib_name),
             named(&self.lib_version, &session.lib_version),

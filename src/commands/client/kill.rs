@@ -37,7 +37,7 @@ fn kill(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let filter = if old_form {
         Filter::of_address(x.arg(2))
     } else {
-        Filter::parse(x.argv, true, x.center.config.general.databases)?
+        Filter::parse(x.argv, true, x.center.config.general.databases, &x.center.users)?
     };
     let me = x.session.id;
     Ok(Flow::Gather {

@@ -57,7 +57,7 @@ fn list(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     if x.argc() == 3 {
         return Err(SYNTAX);
     }
-    let filter = Filter::parse(x.argv, false, x.center.config.general.databases)?;
+    let filter = Filter::parse(x.argv, false, x.center.config.general.databases, &x.center.users)?;
     let me = x.session.id;
     let args_bytes = x.argv.iter().map(<[u8]>::len).sum();
     Ok(Flow::Gather {
@@ -112,6 +112,14 @@ pub fn flags(session: &Session, gauges: &Gauges) -> String {
     if letters.is_empty() { "N".to_owned() } else { letters }
 }
 
+/// A client's line without its end, as logs keep it.
+pub fn line_of(client: Subject<'_>) -> Vec<u8> {
+    let mut line = Vec::with_capacity(400);
+    write_line(&mut line, client, None);
+    line.pop();
+    line
+}
+
 /// Writes a client's line. `running` holds the bytes of the arguments of the command it is in, which counts as run only
 /// when it has ended.
 fn write_line(out: &mut Vec<u8>, client: Subject<'_>, running: Option<usize>) {
@@ -157,7 +165,7 @@ fn write_line(out: &mut Vec<u8>, client: Subject<'_>, running: Option<usize>) {
     field("tot-mem", &size(g.memory_bytes));
     field("events", if g.sending { b"rw" } else { b"r" });
     field("cmd", s.last.map_or("NULL", |entry| entry.full_name).as_bytes());
-    field("user", s.user.as_bytes());
+    field("user", &s.user.name);
     field("redir", b"-1");
     field("resp", if s.resp == Resp::V3 { b"3" } else { b"2" });
     field("lib-name", &s.lib_name);

@@ -11,11 +11,11 @@
 //! | `filter.rs` | which clients LIST and KILL mean |
 //! | `grammar.rs` | the filters as COMMAND DOCS shows them |
 
-mod filter;
+pub mod filter;
 mod grammar;
 pub mod identity;
 mod kill;
-mod list;
+pub mod list;
 mod pause;
 
 use super::{ServerCommand, ServerRun};

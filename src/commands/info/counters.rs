@@ -60,13 +60,11 @@ pub fn stats(page: &mut Page, all: &Totals<'_>) {
     page.field("dump_payload_sanitizations", 0);
     loops(page, all);
     page.field("acl_access_denied_auth", all.sum(|core| core.stats.denied_auth));
-    page.zeros(&[
-        "acl_access_denied_cmd",
-        "acl_access_denied_key",
-        "acl_access_denied_channel",
-        "acl_access_denied_tls_cert",
-        "acl_access_denied_db",
-    ]);
+    page.field("acl_access_denied_cmd", all.sum(|core| core.stats.denied_commands));
+    page.field("acl_access_denied_key", all.sum(|core| core.stats.denied_keys));
+    page.field("acl_access_denied_channel", all.sum(|core| core.stats.denied_channels));
+    page.zeros(&["acl_access_denied_tls_cert"]);
+    page.field("acl_access_denied_db", all.sum(|core| core.stats.denied_databases));
 }
 
 fn traffic(page: &mut Page, all: &Totals<'_>) {

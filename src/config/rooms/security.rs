@@ -10,13 +10,12 @@ rows! { security: Security, "SECURITY", "Who may do what.";
         empty_is_unset, binary, sensitive;
     "aclfile" => aclfile: Text = Text::of(""),
         "File of ACL users; then \"user\" lines may not stand in this file.",
-        immutable, later("ACL users are not built");
+        immutable;
     "acllog-max-len" => acllog_max_len: u64 = 128,
         "Entries kept by ACL LOG.",
-        range(0, I64_MAX), later("ACL users are not built");
+        range(0, I64_MAX);
     "acl-pubsub-default" => acl_pubsub_default: PubsubDefault = PubsubDefault::Resetchannels,
-        "Channels a new user may use: allchannels or resetchannels (none).",
-        later("ACL users are not built");
+        "Channels a new user may use: allchannels or resetchannels (none).";
     "enable-protected-configs" => enable_protected_configs: ProtectedAction = ProtectedAction::No,
         "Who may set protected directives at run time: no, yes, or clients of this machine (local).",
         immutable;
