@@ -28,7 +28,7 @@ const SHARDS: &[(&str, &[&str])] = &[
     ("keyspace", &["effects", "stdx", "types"]),
     ("txn", &["keyspace", "stdx"]),
     ("rdb", &["keyspace", "stdx", "types"]),
-    ("exec", &["args", "effects", "error", "keyspace", "reply", "stdx", "types"]),
+    ("exec", &["args", "effects", "error", "keyspace", "rdb", "reply", "stdx", "types"]),
     // The row type; a row's function takes an exec.
     ("command", &["args", "error", "exec", "stdx"]),
     ("commands", &["args", "command", "effects", "error", "exec", "keyspace", "rdb", "reply", "stdx", "types"]),

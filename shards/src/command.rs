@@ -491,6 +491,8 @@ pub enum Merge {
     ByKey,
     /// Arrays are joined.
     Concat,
+    /// Sums of databases become one digest (DEBUG DIGEST).
+    Digest,
 }
 
 /// An argument that names a database.

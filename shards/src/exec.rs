@@ -7,6 +7,7 @@ use crate::args::Args;
 use crate::error::{self, CommandError};
 use crate::keyspace::space::Found;
 use crate::keyspace::{EntryMut, Keyspace};
+use crate::rdb::payload::Checks;
 use crate::reply::Reply;
 use crate::stdx::number;
 use crate::stdx::prng::Prng;
@@ -38,10 +39,14 @@ pub struct Limits {
     pub hll_sparse_bytes_max: usize,
     /// `set-max-*`: up to where sets stay compact. The seed in it is the shard's own.
     pub set: SetLimits,
-    /// `list-max-listpack-size` and `list-compress-depth`.
+    /// `list-max-listpack-size` and `list-compress-depth`. What DEBUG set in it stays when the rest is replaced.
     pub list: list::Shape,
     /// `stream-node-max-bytes` and `stream-node-max-entries`.
     pub stream_node: NodeLimits,
+    /// `rdbcompression`: DUMP compresses long strings.
+    pub compress_dumps: bool,
+    /// `rdb-version-check` and what DEBUG made of it: which payloads RESTORE takes.
+    pub dump_checks: Checks,
 }
 
 impl Default for Limits {
@@ -59,6 +64,8 @@ impl Default for Limits {
             set: SetLimits::default(),
             list: list::Shape::default(),
             stream_node: NodeLimits::default(),
+            compress_dumps: true,
+            dump_checks: Checks::default(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod error;
 pub mod exec;
 pub mod generate;
 pub mod keyspace;
+pub mod rdb;
 pub mod reply;
 pub mod shard;
 pub mod stdx;

@@ -70,9 +70,21 @@ impl Shard {
 
     /// Replaces the limits (CONFIG SET).
     pub fn set_limits(&mut self, limits: Limits) {
-        let seed = self.env.limits.set.seed;
-        self.env.limits = limits;
-        self.env.limits.set.seed = seed;
+        let old = std::mem::replace(&mut self.env.limits, limits);
+        self.env.limits.set.seed = old.set.seed;
+        self.env.limits.list.large_from = old.list.large_from;
+        self.env.limits.dump_checks.skip_checksum = old.dump_checks.skip_checksum;
+    }
+
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: elements of lists from this length on get a node of their own; 0: as the
+    /// configuration says. Quicklists that are there keep what they have.
+    pub fn set_large_from(&mut self, bytes: usize) {
+        self.env.limits.list.large_from = bytes;
+    }
+
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    pub fn set_skip_checksum(&mut self, skip: bool) {
+        self.env.limits.dump_checks.skip_checksum = skip;
     }
 
     /// Runs a call at `now_ms` (unix milliseconds) and appends its reply to `out`.

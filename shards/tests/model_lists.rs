@@ -248,7 +248,7 @@ impl Model {
 fn check(seed: u64, steps: &[Step]) -> Result<(), String> {
     let mut bare = bare(seed);
     let fill = [1, 2, 3, 5, -2, 0, 16][seed as usize % 7];
-    bare.shard.set_limits(Limits { list: Shape { fill, depth: seed as u32 % 3 }, ..Limits::default() });
+    bare.shard.set_limits(Limits { list: Shape { fill, depth: seed as u32 % 3, ..Shape::default() }, ..Limits::default() });
     let mut model = Model::default();
     for step in steps {
         bare.shard.effects().clear();

@@ -13,6 +13,8 @@ use shards::command::{Group, category, flag};
 use shards::commands::container;
 use shards::error::{CommandError, NOT_A_FLOAT};
 use shards::reply::{Reply, Resp};
+use shards::stdx::glob;
+use shards::stdx::prng::Prng;
 use std::time::Duration;
 
 shards::rows! {
@@ -35,12 +37,12 @@ pub const DEBUG: ServerCommand = ServerCommand {
 /// Subcommands of Valkey that are missing here.
 const MISSING: &[&str] = &[
     "aof-flush-sleep", "change-repl-id", "client-eviction", "close-cluster-link-on-packet-drop",
-    "config-rewrite-force-all", "crash-and-recover", "delay-rdb-client-free-seconds", "dict-resizing", "digest",
-    "digest-value", "disable-cluster-random-ping", "disable-cluster-reconnection", "drop-cluster-packet-filter",
+    "config-rewrite-force-all", "crash-and-recover", "delay-rdb-client-free-seconds", "dict-resizing",
+    "disable-cluster-random-ping", "disable-cluster-reconnection", "drop-cluster-packet-filter",
     "force-free-primary-async", "force-tls-write-error", "hashtable-can-abort-shrink", "htstats", "htstats-key", "leak",
-    "listpack", "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "protect-client", "quicklist",
-    "quicklist-packed-threshold", "reload", "replicate", "replybuffer", "restart", "sdslen", "segfault",
-    "set-disable-deny-scripts", "set-skip-checksum-validation", "slotmigration", "stringmatch-test", "structsize",
+    "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "protect-client", "quicklist",
+    "replicate", "replybuffer", "restart", "sdslen", "segfault",
+    "set-disable-deny-scripts", "slotmigration", "structsize",
 ];
 
 fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
@@ -71,6 +73,25 @@ fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
             Ok(Flow::Done)
         }
         (b"protocol", 3) => protocol(x),
+        (b"quicklist-packed-threshold", 3) => {
+            let bytes = packed_threshold(x.arg(2)).ok_or(CommandError::Static(
+                "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+            ))?;
+            Ok(Flow::everywhere(move |center: &mut Center| center.shard.set_large_from(bytes)))
+        }
+        (b"set-skip-checksum-validation", 3) => {
+            let skip = leading_int(x.arg(2)) != 0;
+            Ok(Flow::everywhere(move |center: &mut Center| center.shard.set_skip_checksum(skip)))
+        }
+        (b"stringmatch-len", 4) => {
+            x.reply.int(glob::matches(x.arg(2), x.arg(3), false).into());
+            Ok(Flow::Done)
+        }
+        (b"stringmatch-test", 2) => {
+            match_random_strings();
+            x.reply.simple("Apparently the server did not crash: test passed");
+            Ok(Flow::Done)
+        }
         (b"panic", _) => panic!("DEBUG PANIC called at Unix time {}", x.center.now_ms / 1000),
         (b"assert", _) => panic!("assertion failed: DEBUG ASSERT"),
         (name, _) if MISSING.iter().any(|missing| missing.as_bytes() == name) => {
@@ -88,6 +109,40 @@ fn sleep(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let number = (0..=text.len()).rev().filter_map(|end| text.get(..end)?.trim_start().parse::<f64>().ok()).next();
     let pause = Duration::try_from_secs_f64(number.unwrap_or(0.0).max(0.0)).map_err(|_| NOT_A_FLOAT)?;
     Ok(Flow::everywhere(move |_| std::thread::sleep(pause)))
+}
+
+/// A number of bytes with its unit, at most a MiB below 4 GiB.
+fn packed_threshold(text: &[u8]) -> Option<usize> {
+    const MAX: u64 = (1 << 32) - (1 << 20);
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let unit = match text[digits..].to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    // No digits are a zero, as strtoull has it.
+    let number = if digits == 0 { 0 } else { std::str::from_utf8(&text[..digits]).ok()?.parse::<u64>().ok()? };
+    number.checked_mul(unit).filter(|bytes| *bytes <= MAX).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+/// Matches random strings with random patterns made of what means something in patterns.
+fn match_random_strings() {
+    const LETTERS: &[u8] = b"*?[]^-\\\x00\xffab";
+    const ROUNDS: u64 = 100_000;
+    let mut rng = Prng::new(ROUNDS);
+    let mut random = |len_max: u64| -> Vec<u8> {
+        let len = rng.below(len_max);
+        (0..len).map(|_| LETTERS[rng.below(LETTERS.len() as u64) as usize]).collect()
+    };
+    for _ in 0..ROUNDS {
+        let (pattern, text) = (random(16), random(32));
+        std::hint::black_box(glob::matches(&pattern, &text, pattern.len() > 8));
+    }
 }
 
 /// A text's leading integer, as atoi reads it.
@@ -169,8 +224,14 @@ fn help(x: &mut ServerExec<'_>) -> Flow {
         "    End the server by a failed assertion.",
         "CLIENT-ENFORCE-REPLY-LIST <0|1>",
         "    Hold every byte of output against the limits of clients, or only many.",
+        "DIGEST",
+        "    Twenty bytes that tell the contents of all databases from others.",
+        "DIGEST-VALUE [<key> ...]",
+        "    The same for single values.",
         "ERROR <string>",
         "    Answer <string> as an error, to test clients.",
+        "LISTPACK <key>",
+        "    Show the elements of a compact value.",
         "LOG <message>",
         "    Write <message> into the log.",
         "OBJECT <key> [fast]",
@@ -184,10 +245,21 @@ fn help(x: &mut ServerExec<'_>) -> Flow {
         "PROTOCOL <type>",
         "    Answer a value of a type: string, integer, double, bignum, null, array, set,",
         "    map, attrib, push, verbatim, true or false.",
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        "    Give elements of lists that are made from now on nodes of their own from",
+        "    <size> on; 0 means from where list-max-listpack-size says.",
+        "RELOAD",
+        "    Write all values as RDB has them, in memory, and read them back.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Turn the search for expired keys off or on.",
+        "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+        "    Have RESTORE look at checksums or not.",
         "SLEEP <seconds>",
         "    Stop all cores for <seconds>, which may have decimals.",
+        "STRINGMATCH-LEN <pattern> <string>",
+        "    Whether <string> matches the glob-style <pattern>.",
+        "STRINGMATCH-TEST",
+        "    Match many random strings with random patterns.",
     ];
     container::help(&mut x.reply, x.argv, LINES);
     Flow::Done
@@ -202,6 +274,17 @@ mod tests {
         for (text, number) in [("1", 1), ("0", 0), ("x", 0), ("12x", 12), (" -3", -3), ("+4", 4), ("", 0)] {
             assert_eq!(leading_int(text.as_bytes()), number, "{text:?}");
         }
+    }
+
+    #[test]
+    fn sizes_have_units_and_an_end() {
+        for (text, bytes) in [("0", Some(0)), ("100", Some(100)), ("1k", Some(1000)), ("4KB", Some(4096)), ("5b", Some(5))] {
+            assert_eq!(packed_threshold(text.as_bytes()), bytes, "{text:?}");
+        }
+        for text in ["4gb", "-1", "1x", "99999999999999999999", "4293918721"] {
+            assert_eq!(packed_threshold(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(packed_threshold(b"4293918720"), Some(4_293_918_720));
     }
 
     #[test]

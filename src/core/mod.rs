@@ -48,7 +48,7 @@ pub mod turn;
 pub mod world;
 
 use crate::acl::Users;
-use crate::config::choices::MaxmemoryPolicy;
+use crate::config::choices::{MaxmemoryPolicy, RdbVersionCheck};
 use crate::config::{Config, Reader};
 use crate::coordinator::messages::{Answer, Request};
 use crate::coordinator::transaction::Coordinator;
@@ -287,10 +287,16 @@ impl Center {
             list: shards::types::list::Shape {
                 fill: c.types.list_max_listpack_size as i32,
                 depth: c.types.list_compress_depth as u32,
+                large_from: 0,
             },
             stream_node: shards::types::stream::NodeLimits {
                 bytes_max: usize::try_from(c.types.stream_node_max_bytes).unwrap_or(usize::MAX),
                 entries_max: u64::try_from(c.types.stream_node_max_entries).unwrap_or(0),
+            },
+            compress_dumps: c.snapshot.rdbcompression,
+            dump_checks: shards::rdb::payload::Checks {
+                relaxed: c.snapshot.rdb_version_check == RdbVersionCheck::Relaxed,
+                skip_checksum: false,
             },
         };
         self.shard.set_limits(limits);

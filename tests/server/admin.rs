@@ -150,7 +150,7 @@ fn debug_runs_only_where_it_is_allowed() {
         assert_eq!(client.say("DEBUG OBJECT nokey"), "-ERR no such key");
         assert_eq!(client.say("DEBUG SLEEP 0.001"), "OK");
         assert_eq!(client.say("DEBUG ERROR CODE"), "-CODE");
-        assert_eq!(client.say("DEBUG RELOAD"), "-ERR DEBUG RELOAD is not supported by this server");
+        assert_eq!(client.say("DEBUG LOADAOF"), "-ERR DEBUG LOADAOF is not supported by this server");
         assert_eq!(
             client.say("DEBUG NOPE"),
             "-ERR unknown subcommand or wrong number of arguments for 'NOPE'. Try DEBUG HELP."
@@ -275,4 +275,89 @@ fn wait_holds_its_client_and_nobody_else() {
         other.say("WAIT 1 0");
         assert_eq!(other.say("EXEC"), "[:0]");
     }
+}
+
+#[test]
+fn debug_digests_are_the_same_on_any_number_of_shards_and_outlive_a_reload() {
+    let mut seen = Vec::new();
+    for shards in [1, 2, 4] {
+        let server = Server::with(shards, &["--enable-debug-command", "yes"]);
+        let mut client = server.client();
+        assert_eq!(client.say("DEBUG DIGEST"), "0".repeat(40));
+        for i in 0..40 {
+            client.say(&format!("SET string:{i} {i}"));
+            client.say(&format!("RPUSH list:{i} a {i} c"));
+            client.say(&format!("HSET hash:{i} f {i} g x"));
+            client.say(&format!("ZADD zset:{i} {i} a 2.5 b 1e10 c"));
+            client.say(&format!("SADD set:{i} {i} x"));
+            client.say(&format!("XADD stream:{i} 1-{} f {i}", i + 1));
+        }
+        client.say("HPEXPIREAT hash:1 99999999999999 FIELDS 1 f");
+        client.say("PEXPIREAT string:1 99999999999999");
+        assert_eq!(client.say("SELECT 3"), "OK");
+        client.say("SET other 1");
+        let whole = client.say("DEBUG DIGEST");
+        assert_eq!(client.say("SELECT 0"), "OK");
+        let values = client.say("DEBUG DIGEST-VALUE string:1 list:2 nothing hash:3 zset:4 set:5 stream:6 string:1");
+        assert_eq!(client.say("DEBUG RELOAD"), "OK");
+        assert_eq!(client.say("DEBUG DIGEST"), whole.to_string());
+        assert_eq!(client.say("HPEXPIRETIME hash:1 FIELDS 2 f g"), "[:99999999999999 :-1]");
+        assert_eq!(client.say("PEXPIRETIME string:1"), ":99999999999999");
+        assert_eq!(client.say("DBSIZE"), ":240");
+        // Inside a transaction as well.
+        assert_eq!(client.say("MULTI"), "OK");
+        client.say("DEBUG DIGEST");
+        client.say("GET string:7");
+        assert_eq!(client.say("EXEC"), format!("[{whole} 7]"));
+        seen.push((whole.to_string(), values.to_string()));
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+    // Valkey 9.1.2 says this of the same commands.
+    assert_eq!(seen[0].0, "2556373a60389ac0baa8ce1538b52b0fae906232");
+}
+
+#[test]
+fn debug_shows_how_lists_and_compact_values_are_made() {
+    let server = Server::with(2, &["--enable-debug-command", "yes", "--list-max-listpack-size", "2"]);
+    let mut client = server.client();
+    client.say("RPUSH l a b c 4 e");
+    let text = client.say("DEBUG OBJECT l").text();
+    assert!(text.ends_with(" ql_nodes:3 ql_avg_node:1.67 ql_listpack_max:2 ql_compressed:0 ql_uncompressed_size:35"), "{text}");
+    assert!(!client.say("DEBUG OBJECT l FAST").text().contains("serializedlength"));
+    client.say("ZADD z 1.5 a 2 b");
+    assert_eq!(client.say("DEBUG LISTPACK z").text(), "bytes 20, elements 4\n0: string a\n1: string 1.5\n2: string b\n3: integer 2");
+    assert_eq!(client.say("DEBUG LISTPACK l"), "-ERR Not a listpack encoded object.");
+    assert_eq!(client.say("DEBUG LISTPACK nothing"), "-ERR no such key");
+    assert_eq!(client.say("DEBUG QUICKLIST-PACKED-THRESHOLD 4gb"), "-ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+    assert_eq!(client.say("DEBUG QUICKLIST-PACKED-THRESHOLD 3b"), "OK");
+    client.say("RPUSH m a bcd e");
+    assert!(client.say("DEBUG OBJECT m").text().contains(" ql_nodes:3 "));
+    assert_eq!(client.say("DEBUG QUICKLIST-PACKED-THRESHOLD 0"), "OK");
+    assert_eq!(client.say("DEBUG STRINGMATCH-LEN a*c abbc"), ":1");
+    assert!(client.say("DEBUG STRINGMATCH-TEST").text().ends_with("test passed"));
+}
+
+#[test]
+fn payloads_are_checked_as_the_configuration_says() {
+    let server = Server::with(2, &["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.say("SET a bar");
+    let mut payload = client.say("DUMP a").bytes().to_vec();
+    *payload.last_mut().unwrap() ^= 1;
+    let restore = |client: &mut crate::common::Client, payload: &[u8]| client.call(&[&b"RESTORE"[..], b"b", b"0", payload, b"REPLACE"]);
+    assert_eq!(restore(&mut client, &payload), "-ERR DUMP payload version or checksum are wrong");
+    assert_eq!(client.say("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1"), "OK");
+    assert_eq!(restore(&mut client, &payload), "OK");
+    let version = payload.len() - 10;
+    payload[version] = 12;
+    assert_eq!(restore(&mut client, &payload), "-ERR DUMP payload version or checksum are wrong");
+    assert_eq!(client.say("CONFIG SET rdb-version-check relaxed"), "OK");
+    assert_eq!(restore(&mut client, &payload), "OK");
+    payload[0] = 22;
+    assert_eq!(restore(&mut client, &payload), "-ERR Unsupported foreign data type: 22");
+    assert_eq!(client.say("DEBUG SET-SKIP-CHECKSUM-VALIDATION 0"), "OK");
+    client.say(&format!("SET long {}", "x".repeat(500)));
+    let short = client.say("DUMP long").bytes().len();
+    assert_eq!(client.say("CONFIG SET rdbcompression no"), "OK");
+    assert!(short < 40 && client.say("DUMP long").bytes().len() > 500);
 }

@@ -469,6 +469,16 @@ pub enum TakenValue {
     Object(Box<Object>),
 }
 
+impl TakenValue {
+    /// A string in the form its bytes ask for: integer, inline or object.
+    pub fn of_string(bytes: Vec<u8>) -> TakenValue {
+        if bytes.len() > Table::<Object>::INLINE_MAX {
+            return TakenValue::Object(Box::new(Object::String(bytes)));
+        }
+        number::parse_i64(&bytes).map_or(TakenValue::Bytes(bytes), TakenValue::Int)
+    }
+}
+
 impl Taken {
     /// Takes the entry at `pos` out of `table`.
     pub(super) fn out_of(table: &mut Table<Object>, pos: Pos) -> Taken {

@@ -129,7 +129,7 @@ impl Keyspace {
     }
 }
 
-fn insert(table: &mut Table<Object>, key: &[u8], taken: Taken) {
+pub(super) fn insert(table: &mut Table<Object>, key: &[u8], taken: Taken) {
     let hash = table.hash(key);
     let value = match &taken.value {
         TakenValue::Bytes(b) => NewValue::Bytes(b),

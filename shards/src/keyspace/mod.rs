@@ -8,7 +8,7 @@
 //! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
 //! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `fields` that of the fields of hashes, `evict` making room,
 //! `memory` what a key costs, `guests` keys lent by other shards, `slots` the hash slots,
-//! `transfer` values going from key to key.
+//! `transfer` values going from key to key, `rebuild` all values anew.
 
 pub mod access;
 pub mod blocked;
@@ -18,6 +18,7 @@ pub mod expire;
 mod fields;
 pub mod guests;
 mod memory;
+mod rebuild;
 pub mod slots;
 pub mod space;
 pub mod table;

@@ -1,4 +1,4 @@
-//! Values that go from one key to another: RENAME, MOVE, COPY.
+//! Values that go from one key to another, or come from outside: RENAME, MOVE, COPY, RESTORE.
 //!
 //! To those who listen such a move is one change with two sides, told in Valkey's order: the key that comes is new, the
 //! key that goes was left, the key that came was reached. It counts as one change, while watchers of either key see
@@ -27,6 +27,13 @@ impl Keyspace {
         // The end of the call settles the client's database only.
         self.settle(to.0);
         true
+    }
+
+    /// Puts a value from outside at `to`, in place of what is there.
+    pub fn place(&mut self, to: Place<'_>, taken: Taken, reached: Event) {
+        self.entry_mut(to.0, to.1).lay(taken);
+        self.effects.event(NEW, to.0, to.1);
+        self.effects.changed(reached, to.0, to.1);
     }
 
     /// Copies the value at `from` with its expiry to `to`; false if there is none. The copy counts as just used.

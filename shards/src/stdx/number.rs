@@ -167,6 +167,19 @@ pub fn write_f64(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// As [`write_f64`], but whole numbers get no more digits than they need and an exponent like all others: how digests
+/// spell scores.
+pub fn write_f64_shortest(out: &mut Vec<u8>, value: f64) {
+    if value.is_infinite() || value.is_nan() || value == 0.0 {
+        return write_f64(out, value);
+    }
+    if value < 0.0 {
+        out.push(b'-');
+    }
+    let digits = grisu::digits(value.abs());
+    lay_out(out, digits.text(), digits.exponent);
+}
+
 /// Appends `value` with exactly `places` digits behind the point, as distances are shown. For values whose digits up to
 /// there fit 63 bits.
 pub fn write_f64_fixed(out: &mut Vec<u8>, value: f64, places: u32) {
@@ -271,6 +284,15 @@ mod tests {
         for (value, text) in [(0.0, "0.0000"), (166274.15156960033, "166274.1516"), (-0.05, "-0.0500"), (0.00005, "0.0000"), (2.0, "2.0000")] {
             let mut out = Vec::new();
             write_f64_fixed(&mut out, value, 4);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn whole_doubles_may_be_spelt_with_an_exponent() {
+        for (value, text) in [(3.0, "3"), (-120.0, "-120"), (1e7, "10000000"), (1e8, "1e+8"), (4611686018427387904.0, "4611686018427388000"), (0.5, "0.5"), (0.0, "0"), (f64::NEG_INFINITY, "-inf")] {
+            let mut out = Vec::new();
+            write_f64_shortest(&mut out, value);
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

@@ -14,14 +14,12 @@ rows! { snapshot: Snapshot, "SNAPSHOTTING", "Saving the whole keyspace to one fi
         "Refuse writes after a snapshot failed, until one succeeds.",
         later("snapshots are not built");
     "rdbcompression" => rdbcompression: bool = true,
-        "Compress strings in snapshots.",
-        later("snapshots are not built");
+        "Compress strings in snapshots and in what DUMP answers.";
     "rdbchecksum" => rdbchecksum: bool = true,
         "End a snapshot with a checksum and verify it when loading.",
         immutable, later("snapshots are not built");
     "rdb-version-check" => rdb_version_check: RdbVersionCheck = RdbVersionCheck::Strict,
-        "Whether snapshots of a newer version than ours are refused (strict) or tried (relaxed).",
-        later("snapshots are not built");
+        "Whether snapshots and payloads of RESTORE of a newer version than ours, or of another maker, are refused (strict) or tried (relaxed).";
     "dbfilename" => dbfilename: Text = Text::of("dump.rdb"),
         "Name of the snapshot file, inside dir.",
         check(checks::dbfilename), protected, later("snapshots are not built");

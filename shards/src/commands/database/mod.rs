@@ -1,6 +1,7 @@
 //! Commands for whole databases: counting, emptying, swapping, and the engine's part of DEBUG.
 
 mod debug;
+pub mod digest;
 mod flush;
 mod swap;
 
@@ -14,5 +15,12 @@ crate::rows! {
 crate::rows! {
     /// DEBUG's subcommands that the engine runs; the server's DEBUG hands them on. Each sees the whole call, so the
     /// subcommand's name is argument 1.
-    pub DEBUG: ShardRun = [debug::OBJECT, debug::POPULATE]
+    pub DEBUG: ShardRun = [
+        debug::OBJECT,
+        debug::POPULATE,
+        debug::LISTPACK,
+        debug::RELOAD,
+        digest::DIGEST,
+        digest::DIGEST_VALUE,
+    ]
 }

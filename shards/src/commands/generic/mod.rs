@@ -1,6 +1,7 @@
 //! Commands for keys whatever they hold: deleting, expiring, renaming, listing, looking inside.
 
 mod delete;
+mod dump;
 mod expire;
 mod memory;
 mod object;
@@ -10,6 +11,7 @@ pub mod scan;
 mod tests;
 mod ttl;
 
+pub(crate) use dump::{taken_value, thresholds};
 pub use object::encoding_of;
 
 use crate::command::ShardRun;
@@ -39,6 +41,8 @@ crate::rows! {
         scan::SCAN,
         scan::RANDOMKEY,
         object::OBJECT,
+        dump::DUMP,
+        dump::RESTORE,
         memory::MEMORY,
     ]
 }

@@ -338,7 +338,7 @@ fn populate_fills_every_shard_with_its_own_keys() {
     let object = database::DEBUG.iter().find(|row| row.name == "object").unwrap();
     let at = c.owner(b"p:42");
     let text = c.on(at, object, &words("DEBUG OBJECT p:42"));
-    assert!(text.starts_with(b"+Value at:0x0 refcount:1 encoding:embstr lru:"), "{}", text.escape_ascii());
+    assert!(text.starts_with(b"+Value at:0x0 refcount:1 encoding:embstr serializedlength:11 lru:"), "{}", text.escape_ascii());
     assert_eq!(c.on(at, object, &words("DEBUG OBJECT nothing")), b"-ERR no such key\r\n");
 }
 

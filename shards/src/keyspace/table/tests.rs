@@ -44,7 +44,7 @@ thread_local! {
 /// Every second object may lie in a leaf, in one of many lengths.
 impl Compact for Counted {
     fn compact_len(&self) -> Option<usize> {
-        (self.name % 2 == 0).then_some(8 + self.name as usize / 2 % 1100)
+        self.name.is_multiple_of(2).then_some(8 + self.name as usize / 2 % 1100)
     }
 
     fn write_compact(&self, out: &mut [u8]) {

@@ -99,6 +99,11 @@ impl Default for Hash {
 }
 
 impl Hash {
+    /// An empty table.
+    pub fn hashed(bounds: &Bounds) -> Hash {
+        Hash { form: Form::Table(Box::new(Table::sized(0, 0, bounds.seed))) }
+    }
+
     /// The name OBJECT ENCODING prints.
     pub fn encoding(&self) -> &'static str {
         match self.form {

@@ -231,6 +231,30 @@ impl List {
         }
     }
 
+    /// Number of its blocks.
+    pub fn nodes(&self) -> usize {
+        match self {
+            List::Packed(_) => 1,
+            List::Quick(quick) => quick.nodes.len(),
+        }
+    }
+
+    /// Bytes of its blocks, uncompressed.
+    pub fn nodes_bytes(&self) -> usize {
+        match self {
+            List::Packed(pack) => pack.size(),
+            List::Quick(quick) => quick.nodes.iter().map(Node::size).sum(),
+        }
+    }
+
+    /// The thresholds it was made with, if it is a quicklist.
+    pub fn shape(&self) -> Option<Shape> {
+        match self {
+            List::Packed(_) => None,
+            List::Quick(quick) => Some(quick.shape),
+        }
+    }
+
     /// The blocks as RDB stores them, each with whether it is a single large element.
     pub fn for_each_node(&self, see: &mut dyn FnMut(&[u8], bool)) {
         use super::node::Body;

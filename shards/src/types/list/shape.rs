@@ -17,11 +17,14 @@ pub struct Shape {
     pub fill: i32,
     /// `list-compress-depth`: nodes at either end that stay uncompressed; 0: all do.
     pub depth: u32,
+    /// Elements from this length on get a node of their own, whatever `fill` says (DEBUG QUICKLIST-PACKED-THRESHOLD);
+    /// 0: `fill` decides.
+    pub large_from: usize,
 }
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { fill: -2, depth: 0 }
+        Shape { fill: -2, depth: 0, large_from: 0 }
     }
 }
 
@@ -42,6 +45,9 @@ impl Shape {
 
     /// True if an element of this length gets a node of its own.
     pub fn is_large(self, len: usize) -> bool {
+        if self.large_from > 0 {
+            return len >= self.large_from;
+        }
         len > self.limits().0.min(if self.fill < 0 { usize::MAX } else { COUNTED_BYTES_MAX })
     }
 
@@ -70,7 +76,7 @@ mod tests {
 
     #[test]
     fn positive_sizes_count_elements_and_negative_ones_bytes() {
-        let shape = |fill| Shape { fill, depth: 0 };
+        let shape = |fill| Shape { fill, ..Shape::default() };
         assert!(!shape(3).exceeds(8192, 3) && shape(3).exceeds(8, 4) && shape(3).exceeds(8193, 1));
         assert!(!shape(0).exceeds(8, 1) && shape(0).exceeds(8, 2));
         assert!(!shape(-2).exceeds(8192, 100_000) && shape(-2).exceeds(8193, 1));
@@ -78,6 +84,8 @@ mod tests {
         assert!(shape(-1).is_large(4097) && !shape(-1).is_large(4096) && shape(100).is_large(8193));
         assert!(shape(-1).has_room(4000, 9, 88) && !shape(-1).has_room(4000, 9, 89));
         assert!(shape(-1).is_small_again(2048, 9) && !shape(-1).is_small_again(2049, 9));
+        let small = Shape { large_from: 10, ..Shape::default() };
+        assert!(small.is_large(10) && !small.is_large(9) && !small.has_room(0, 0, 10));
         assert!(shape(3).is_small_again(9000, 1) && !shape(3).is_small_again(9, 2) && !shape(1).is_small_again(9, 1));
     }
 }

@@ -78,7 +78,7 @@ fn random_edits_do_what_a_plain_vector_would() {
     for seed in 0..120 {
         let mut rng = Prng::new(seed);
         let fill = [-2, -1, 1, 2, 3, 7, 128, 0, -5][rng.below(9) as usize];
-        let shape = Shape { fill, depth: rng.below(4) as u32 };
+        let shape = Shape { fill, depth: rng.below(4) as u32, ..Shape::default() };
         let (mut list, mut model) = (List::new(), Vec::new());
         for step in 0..150 {
             edit(&mut rng, &mut list, &mut model, shape);
@@ -103,7 +103,7 @@ fn random_edits_do_what_a_plain_vector_would() {
 
 #[test]
 fn the_encoding_changes_where_valkey_changes_it() {
-    let shape = Shape { fill: 4, depth: 0 };
+    let shape = Shape { fill: 4, ..Shape::default() };
     let mut list = List::new();
     for i in 0..5 {
         assert_eq!(list.encoding(), "listpack");
@@ -125,7 +125,7 @@ fn the_encoding_changes_where_valkey_changes_it() {
 fn inner_nodes_are_compressed() {
     let (mut plain, mut squeezed) = (List::new(), List::new());
     for (list, depth) in [(&mut plain, 0), (&mut squeezed, 1)] {
-        let shape = Shape { fill: -2, depth };
+        let shape = Shape { depth, ..Shape::default() };
         for i in 0..20_000 {
             let text = format!("the same words again and again {}", i / 7);
             list.grow(text.len(), 1, shape);

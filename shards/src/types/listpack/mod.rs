@@ -12,4 +12,4 @@ mod tests;
 
 pub use entry::{Digits, Element, Needle};
 pub use iter::Iter;
-pub use pack::{BYTES_MAX, EMPTY_BYTES, Listpack, validate};
+pub use pack::{BYTES_MAX, EMPTY_BYTES, Listpack, elements, validate};

@@ -507,6 +507,11 @@ fn class(bytes: usize) -> usize {
     bytes.next_multiple_of(step)
 }
 
+/// The elements of a listpack that lies elsewhere, unless these bytes are none.
+pub fn elements(bytes: &[u8]) -> Option<Iter<'_>> {
+    validate(bytes).then(|| Iter::new(bytes, HEADER_BYTES, bytes.len() - 1))
+}
+
 /// True if these bytes are a listpack in which every walk stays inside and comes to its end.
 pub fn validate(bytes: &[u8]) -> bool {
     if !(EMPTY_BYTES..=u32::MAX as usize).contains(&bytes.len()) {
