@@ -116,8 +116,8 @@ const TO_COME: &[&str] = &[
     "readonly", "readwrite",
     // Client-side caching and imports.
     "client|caching", "client|getredir", "client|import-source", "client|tracking", "client|trackinginfo",
-    // Payloads, sorting, and sorted sets one waits for.
-    "dump", "migrate", "restore", "restore-asking", "sort", "sort_ro", "bzmpop", "bzpopmax", "bzpopmin",
+    // Payloads.
+    "dump", "migrate", "restore", "restore-asking",
     // Pub/sub and MONITOR.
     "psubscribe", "publish", "pubsub", "pubsub|channels", "pubsub|help", "pubsub|numpat", "pubsub|numsub",
     "pubsub|shardchannels", "pubsub|shardnumsub", "punsubscribe", "spublish", "ssubscribe", "subscribe",

@@ -505,6 +505,15 @@ pub struct DbArg {
     pub key: Option<usize>,
 }
 
+/// Keys a call reads beside those it names: their names lie in what others hold (SORT's BY and GET).
+#[derive(Clone, Copy)]
+pub struct Reaches {
+    /// Whether this call does.
+    pub beyond: fn(Args<'_>) -> bool,
+    /// Which those are, told by the shard of the first key it names. A call that is wrong reaches none.
+    pub keys: fn(&mut Exec<'_>) -> Vec<Box<[u8]>>,
+}
+
 /// One row of the command table. See the essay of this file.
 pub struct Row<R: 'static> {
     /// Lower-case name; a subcommand's own name without its parent's.
@@ -526,6 +535,8 @@ pub struct Row<R: 'static> {
     /// Finds the arguments that name databases (COPY ... DB, MOVE, SWAPDB): ACL rules ask for them, and so does whoever
     /// locks or lends the keys, for such a key is not in the client's database.
     pub find_dbs: Option<fn(Args<'_>, &mut Vec<DbArg>)>,
+    /// Keys it reads beside those it names.
+    pub reaches: Option<Reaches>,
     /// Group in the documentation.
     pub group: Group,
     /// Version of Redis or Valkey that brought it.
@@ -561,6 +572,7 @@ impl<R: Copy> Row<R> {
             find_keys: None,
             key_flags: None,
             find_dbs: None,
+            reaches: None,
             group: Group::Generic,
             since: "",
             summary: "",
@@ -655,6 +667,11 @@ impl<R> Row<R> {
             }
             _ => None,
         }
+    }
+
+    /// True if a call reads keys it does not name.
+    pub fn reaches_beyond(&self, argv: Args<'_>) -> bool {
+        self.reaches.is_some_and(|reaches| (reaches.beyond)(argv))
     }
 
     /// Appends the argument indexes of all keys of a call, in the order of the specs.

@@ -81,6 +81,15 @@ pub struct Block {
     pub retry: Option<Vec<Box<[u8]>>>,
 }
 
+/// What puts back what a blocking call took, should its client be gone before the answer has left the server.
+#[derive(Clone, Debug)]
+pub struct PutBack {
+    /// Database.
+    pub db: u32,
+    /// Calls, all of one key: the first argument of each is the command, the second the key.
+    pub calls: Vec<Vec<Box<[u8]>>>,
+}
+
 /// What a shard has beside its keyspace.
 pub struct Env {
     /// Number of this shard.
@@ -95,6 +104,8 @@ pub struct Env {
     pub may_block: bool,
     /// What the running call waits for.
     pub block: Option<Box<Block>>,
+    /// What undoes it.
+    pub put_back: Option<Box<PutBack>>,
 }
 
 impl Env {
@@ -197,6 +208,23 @@ impl<'a> Exec<'a> {
     pub fn block_on(&mut self, block: Block) {
         assert!(self.env.may_block, "the command asked");
         self.env.block = Some(Box::new(block));
+    }
+
+    /// Says what puts back what the call took, for a client that waits and may be gone when the answer comes. Where
+    /// nothing can wait, there is nobody to be gone.
+    pub fn put_back_by(&mut self, argv: &[&[u8]]) {
+        if self.env.may_block {
+            let none = PutBack { db: self.db, calls: Vec::new() };
+            let put_back = self.env.put_back.get_or_insert_with(|| Box::new(none));
+            put_back.calls.push(argv.iter().map(|arg| Box::from(*arg)).collect());
+        }
+    }
+
+    /// As `put_back_by`: the key that went with its last element gets its time back.
+    pub fn put_back_expiry(&mut self, key: &[u8], expire_at: Option<i64>) {
+        if let Some(at_ms) = expire_at {
+            self.put_back_by(&[b"PEXPIREAT", key, at_ms.to_string().as_bytes(), b"NX"]);
+        }
     }
 
     /// Waits for the keys in these arguments, or answers a null array at once where a call may not wait.

@@ -6,7 +6,7 @@
 use crate::args::Args;
 use crate::command::Command;
 use crate::effects::{Effects, Event};
-use crate::exec::{Block, Env, Exec, Limits};
+use crate::exec::{Block, Env, Exec, Limits, PutBack};
 use crate::keyspace::Keyspace;
 use crate::keyspace::evict::{Evicted, EvictionPolicy};
 use crate::keyspace::expire::ActiveExpiry;
@@ -61,7 +61,7 @@ impl Shard {
         Shard {
             keyspace: Keyspace::new(databases, shard, shards, seed),
             locks: Locks::default(),
-            env: Env { shard, shards, limits: Limits::default(), rng: Prng::new(!seed), may_block: false, block: None }
+            env: Env { shard, shards, limits: Limits::default(), rng: Prng::new(!seed), may_block: false, block: None, put_back: None }
                 .seeded(),
             expiry: ActiveExpiry::default(),
             active_expire: true,
@@ -126,6 +126,20 @@ impl Shard {
     /// What the last call waits for, if it does.
     pub fn take_block(&mut self) -> Option<Box<Block>> {
         self.env.block.take()
+    }
+
+    /// The keys that a call will read beside those it names; here is the first of those.
+    pub fn reached(&mut self, call: &Call<'_>, now_ms: i64) -> Vec<Box<[u8]>> {
+        let Some(reaches) = call.row.reaches else { return Vec::new() };
+        self.keyspace.set_now(now_ms);
+        let mut nothing = Vec::new();
+        let reply = Reply::new(&mut nothing, call.resp);
+        (reaches.keys)(&mut Exec { argv: call.argv, db: call.db, ks: &mut self.keyspace, reply, env: &mut self.env })
+    }
+
+    /// What puts back what the last blocking call took; forgets it.
+    pub fn take_put_back(&mut self) -> Option<Box<PutBack>> {
+        self.env.put_back.take()
     }
 
     /// One round of house-keeping at `now_ms`: active expiry over up to `leaves` leaves, a slice of lazy frees. True if

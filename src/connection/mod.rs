@@ -13,9 +13,10 @@ pub mod session;
 
 use crate::dispatch::table::Entry;
 use crate::protocol::Parser;
-use replies::Replies;
+use replies::{Replies, Ticket};
 use session::Session;
 use shards::command::flag;
+use shards::exec::PutBack;
 
 /// Room for unread input made at first (Valkey's PROTO_IOBUF_LEN).
 const INPUT_BYTES: usize = 16 << 10;
@@ -64,6 +65,16 @@ pub struct Connection {
     pub sending_bytes: usize,
     /// When its output first passed the soft limit, milliseconds.
     pub over_soft_since_ms: Option<i64>,
+    /// What was taken for it and has not left yet.
+    owed: Vec<Owed>,
+}
+
+/// An answer of a blocking call that has not been handed to the kernel.
+struct Owed {
+    /// It is in the output once all replies before this ticket are.
+    end: Ticket,
+    /// What puts back what it tells.
+    put_back: Box<PutBack>,
 }
 
 impl Connection {
@@ -79,6 +90,7 @@ impl Connection {
             dirty: false,
             sending_bytes: 0,
             over_soft_since_ms: None,
+            owed: Vec::new(),
         }
     }
 
@@ -103,6 +115,23 @@ impl Connection {
     /// True if it may run its next request.
     pub fn may_read(&self) -> bool {
         self.stall.is_none() && self.ending == Ending::None
+    }
+
+    /// The newest of its replies tells what was taken for it: it goes back if the client goes first.
+    pub fn owe(&mut self, put_back: Box<PutBack>) {
+        self.owed.push(Owed { end: self.replies.end(), put_back });
+    }
+
+    /// Takes what can be sent, leaving `spare` in its place: it is handed to the kernel, and nothing of it comes back.
+    pub fn take_output(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        let (owed, front) = (&mut self.owed, self.replies.front());
+        owed.retain(|owed| owed.end > front);
+        self.replies.take(spare)
+    }
+
+    /// What must go back when the client is gone, in the order in which it is put back: the last taken first.
+    pub fn take_owed(&mut self) -> impl Iterator<Item = Box<PutBack>> {
+        std::mem::take(&mut self.owed).into_iter().rev().map(|owed| owed.put_back)
     }
 
     /// True if its last command waits for keys, or is on its way to where it may.

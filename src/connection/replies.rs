@@ -142,6 +142,16 @@ impl Replies {
         }
     }
 
+    /// The ticket of the oldest reply that is not in the output yet.
+    pub fn front(&self) -> Ticket {
+        self.front
+    }
+
+    /// The ticket that the next reply would get.
+    pub fn end(&self) -> Ticket {
+        self.front + self.line.len() as u64
+    }
+
     /// True if no reply is missing.
     #[inline]
     pub fn is_complete(&self) -> bool {

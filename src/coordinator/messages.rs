@@ -3,7 +3,7 @@
 use crate::connection::session::Watched;
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Entry;
-use shards::exec::Block;
+use shards::exec::{Block, PutBack};
 use shards::keyspace::guests::Loan;
 use shards::reply::Resp;
 use shards::txn::locks::{LockSet, TxId};
@@ -63,6 +63,13 @@ pub enum Request {
         calls: Calls,
         /// Keys lent by others, to be sent back with the replies.
         loans: Vec<Loan>,
+    },
+    /// Asks what keys a call reads beside those it names.
+    Reach {
+        /// The transaction.
+        txid: TxId,
+        /// The call.
+        call: OwnedCall,
     },
     /// Lends keys.
     Lend {
@@ -128,6 +135,15 @@ pub enum Answer {
         loans: Vec<Loan>,
         /// The one call waits for its keys instead of answering.
         block: Option<Box<Block>>,
+        /// What puts back what the one call took.
+        put_back: Option<Box<PutBack>>,
+    },
+    /// The keys a call reads beside those it names.
+    Reached {
+        /// The transaction.
+        txid: TxId,
+        /// The keys.
+        keys: Vec<Box<[u8]>>,
     },
     /// Keys were lent.
     Lent {
@@ -145,6 +161,7 @@ impl Answer {
             Answer::Refused { txid }
             | Answer::Granted { txid, .. }
             | Answer::Ran { txid, .. }
+            | Answer::Reached { txid, .. }
             | Answer::Lent { txid, .. } => *txid,
         }
     }

@@ -8,7 +8,7 @@ use crate::connection::session::Watched;
 use crate::coordinator::merge::Places;
 use crate::coordinator::messages::DbKey;
 use crate::dispatch::call::OwnedCall;
-use crate::dispatch::route::{keys_with_dbs, mode};
+use crate::dispatch::route::{keys_with_dbs, mode, reaches_beyond};
 use crate::dispatch::table::{Entry, Target};
 use shards::command::{Merge, Spread, flag};
 use shards::commands::generic::scan::shard_of_cursor;
@@ -27,6 +27,14 @@ pub enum How {
         home: usize,
         /// Who lends what.
         lenders: Vec<(usize, Vec<DbKey>)>,
+    },
+    /// On the shard of its first key, which first says what keys the call reads beside those it names; the others lend
+    /// all of these. Every shard is held meanwhile, so that they stay what they are.
+    Reach {
+        /// Who runs it.
+        home: usize,
+        /// The keys it names.
+        named: Vec<(usize, DbKey)>,
     },
     /// On several shards, each with its own part of the one call.
     Split {
@@ -98,6 +106,11 @@ impl Plan {
     /// Plans one call that cannot simply run on one shard.
     pub fn one(call: &OwnedCall, place: Place) -> Plan {
         let mut plan = Plan::default();
+        if reaches_beyond(call.entry, call.argv()) {
+            plan.lock_everything(place.shards, Mode::Exclusive);
+            plan.steps.push(Step { calls: vec![0], how: reach(call, place) });
+            return plan;
+        }
         match call.entry.spread() {
             Spread::Everywhere(merge) => {
                 plan.lock_everything(place.shards, mode(call.entry));
@@ -123,7 +136,9 @@ impl Plan {
         let mut plan = Plan::default();
         let engine: Vec<(usize, &OwnedCall)> =
             calls.iter().enumerate().filter(|(_, c)| matches!(c.entry.target, Target::Engine(_))).collect();
-        let reaches_all = |c: &OwnedCall| !matches!(c.entry.spread(), Spread::Loan | Spread::Split(..));
+        let reaches_all = |c: &OwnedCall| {
+            !matches!(c.entry.spread(), Spread::Loan | Spread::Split(..)) || reaches_beyond(c.entry, c.argv())
+        };
         if engine.iter().any(|(_, c)| reaches_all(c)) {
             plan.lock_everything(place.shards, Mode::Exclusive);
             for (i, call) in engine {
@@ -148,6 +163,7 @@ impl Plan {
             Spread::Everywhere(merge) => everywhere(call, merge, place.shards),
             Spread::FirstFound => first_found(place),
             Spread::Cursor(at) => How::One(shard_of_cursor(call.argv(), at as usize, place.shards)),
+            _ if reaches_beyond(call.entry, call.argv()) => reach(call, place),
             Spread::Loan | Spread::Split(..) => {
                 let (home, lenders) = borrow(keys_of(call, place.shards), place);
                 if lenders.is_empty() { How::One(home) } else { How::Loan { home, lenders } }
@@ -200,6 +216,11 @@ fn borrow(keys: Vec<(usize, DbKey)>, place: Place) -> (usize, Vec<(usize, Vec<Db
         .map_or(place.here, |(shard, _)| *shard);
     by_shard.remove(&home);
     (home, by_shard.into_iter().collect())
+}
+
+fn reach(call: &OwnedCall, place: Place) -> How {
+    let named = keys_of(call, place.shards);
+    How::Reach { home: named[0].0, named }
 }
 
 fn everywhere(call: &OwnedCall, merge: Merge, shards: usize) -> How {

@@ -5,16 +5,16 @@
 //! is undone before all shards have answered, so no answer ever comes late.
 
 use super::merge::{is_null, merge};
-use super::messages::{Answer, Calls, Request, Work};
+use super::messages::{Answer, Calls, DbKey, Request, Work};
 use super::plan::{How, Plan, Step};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Target;
-use shards::exec::Block;
+use shards::exec::{Block, PutBack};
 use shards::keyspace::guests::Loan;
 use shards::keyspace::slots::key_owner;
 use shards::reply::Resp;
 use shards::txn::locks::TxId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Whom a transaction is for, and how its calls run.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ pub struct Finished<C> {
     pub replies: Vec<Option<Vec<u8>>>,
     /// Its one call waits for its keys: it has waiters on `shards`, under the order's number.
     pub block: Option<Box<Block>>,
+    /// What puts back what its one call took.
+    pub put_back: Option<Box<PutBack>>,
     /// Its shards.
     pub shards: Vec<usize>,
 }
@@ -65,6 +67,9 @@ struct Transaction<C> {
     refused: bool,
     changed: bool,
     block: Option<Box<Block>>,
+    put_back: Option<Box<PutBack>>,
+    /// What the step's call reads beside the keys it names.
+    reached: Vec<Box<[u8]>>,
     /// Loans gathered for the step.
     loans: Vec<Loan>,
     /// Replies of the parts of a split step.
@@ -121,7 +126,7 @@ impl<C: Copy> Coordinator<C> {
     ) -> Option<Finished<C>> {
         let replies = vec![None; calls.len()];
         if plan.locks.is_empty() {
-            return Some(Finished { order, changed: false, calls, replies, block: None, shards: Vec::new() });
+            return Some(Finished { order, changed: false, calls, replies, block: None, put_back: None, shards: Vec::new() });
         }
         let mut tx = Transaction {
             order,
@@ -133,6 +138,8 @@ impl<C: Copy> Coordinator<C> {
             refused: false,
             changed: false,
             block: None,
+            put_back: None,
+            reached: Vec::new(),
             loans: Vec::new(),
             parts: Vec::new(),
             asked: 0,
@@ -183,8 +190,8 @@ impl<C: Copy> Coordinator<C> {
             tx.let_go(txid, self.shards, out);
         }
         let shards = tx.plan.locks.keys().copied().collect();
-        let Transaction { order, changed, calls, replies, block, .. } = tx;
-        Some(Finished { order, changed, calls, replies, block, shards })
+        let Transaction { order, changed, calls, replies, block, put_back, .. } = tx;
+        Some(Finished { order, changed, calls, replies, block, put_back, shards })
     }
 }
 
@@ -246,9 +253,10 @@ impl<C: Copy> Transaction<C> {
                 }
             }
             Answer::Lent { loans, .. } => self.loans.extend(loans),
-            Answer::Ran { replies, loans, block, .. } => {
+            Answer::Reached { keys, .. } => self.reached = keys,
+            Answer::Ran { replies, loans, block, put_back, .. } => {
                 self.loans = loans;
-                self.block = block;
+                (self.block, self.put_back) = (block, put_back);
                 let at = self.step.expect("calls run in steps");
                 match &self.plan.steps[at].how {
                     How::Split { parts, .. } => {
@@ -312,6 +320,11 @@ impl<C: Copy> Transaction<C> {
                     self.asked = 0;
                 }
             }
+            How::Reach { home, .. } => {
+                out.push((*home, Request::Reach { txid, call: self.calls[step.calls[0]].clone() }));
+                self.missing = 1;
+                self.asked = 0;
+            }
             How::Split { parts, .. } => {
                 self.parts = vec![None; parts.len()];
                 self.missing = parts.len();
@@ -344,6 +357,27 @@ impl<C: Copy> Transaction<C> {
                 give_back(std::mem::take(&mut self.loans), shards, out);
                 true
             }
+            // First the keys are told, then they are lent, then the call runs.
+            How::Reach { home, named } if self.asked == 0 => {
+                let db = self.calls[self.plan.steps[at].calls[0]].db;
+                let reached = std::mem::take(&mut self.reached).into_iter().map(|key| (key_owner(&key, shards), (db, key)));
+                let lenders = lenders(*home, named.iter().cloned().chain(reached));
+                self.missing = lenders.len();
+                self.asked = 1;
+                out.extend(lenders.into_iter().map(|(shard, keys)| (shard, Request::Lend { txid, keys })));
+                self.missing == 0 && self.end_step(txid, at, shards, out)
+            }
+            How::Reach { home, .. } if self.asked == 1 => {
+                let (home, loans) = (*home, std::mem::take(&mut self.loans));
+                let calls = self.batch(&self.plan.steps[at].calls);
+                out.push((home, Request::Run { txid, calls, loans }));
+                (self.missing, self.asked) = (1, 2);
+                false
+            }
+            How::Reach { .. } => {
+                give_back(std::mem::take(&mut self.loans), shards, out);
+                true
+            }
             How::Split { merge: how, places, .. } => {
                 let parts: Vec<Vec<u8>> = self.parts.drain(..).map(|p| p.expect("every part answered")).collect();
                 let reply = merge(*how, &parts, places);
@@ -373,6 +407,15 @@ impl<C: Copy> Transaction<C> {
             out.push((*shard, Request::Conclude { txid }));
         }
     }
+}
+
+/// Who lends which of these keys, each once.
+fn lenders(home: usize, keys: impl Iterator<Item = (usize, DbKey)>) -> BTreeMap<usize, Vec<DbKey>> {
+    let mut by_shard: BTreeMap<usize, BTreeSet<DbKey>> = BTreeMap::new();
+    for (shard, key) in keys.filter(|(shard, _)| *shard != home) {
+        by_shard.entry(shard).or_default().insert(key);
+    }
+    by_shard.into_iter().map(|(shard, keys)| (shard, keys.into_iter().collect())).collect()
 }
 
 fn give_back(loans: Vec<Loan>, shards: usize, out: &mut Outbox) {

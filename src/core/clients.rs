@@ -129,6 +129,9 @@ impl Center {
         if connection.waits_for_keys() {
             self.cancel_client(conn, Cancel::Gone);
         }
+        for put_back in connection.take_owed() {
+            self.put_back(put_back);
+        }
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
         self.actions.push(Action::Close(conn));
     }

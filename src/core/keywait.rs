@@ -10,6 +10,11 @@
 //! every shard before its locks go (so no push slips between). A ready shard *offers*; the coordinator runs the transaction
 //! again. While an offer is out the key's line is held, so that those behind do not overtake.
 //!
+//! What a call took for a client that is gone before the answer was handed to the kernel goes back where it came from
+//! ([`PutBack`]): into its list or sorted set, at the same end, for whoever is next. The call itself says how when it runs;
+//! the client's core keeps that with the reply until the reply has left. (An element that BLMOVE has moved is not lost, and
+//! stays; so does what a consumer group has noted as pending.)
+//!
 //! Timeout, CLIENT UNBLOCK, CLIENT KILL and a connection that closes are the same: the waiter is taken away, and what
 //! differs is the answer.
 
@@ -23,12 +28,13 @@ use crate::coordinator::plan::Plan;
 use crate::coordinator::transaction::{Finished, Order, Outbox};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route::lock_set;
-use crate::dispatch::table::Entry;
+use crate::dispatch::table::{Entry, table};
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::command::Group;
-use shards::exec::Block;
+use shards::exec::{Block, PutBack};
 use shards::keyspace::blocked::DbKey;
+use shards::keyspace::slots::key_owner;
 use shards::reply::{Reply, Resp};
 use shards::shard::{Call, Outcome};
 use shards::types::tag;
@@ -283,10 +289,39 @@ impl Center {
             return self.commit();
         }
         let ticks = clock::ticks().wrapping_sub(begin);
+        let put_back = self.shard.take_put_back();
         self.commit();
         if let Some(Waiter::Call { core, conn, ticket, .. }) = self.forget(id) {
             self.tell_wait_over(&call, core, conn, ticks, outcome == Outcome::Failed, &out);
-            self.reply_to(core, conn, ticket, &out);
+            match put_back {
+                Some(put_back) => self.send(core, Message::Popped { conn, ticket, reply: out, put_back }),
+                None => self.reply_to(core, conn, ticket, &out),
+            }
+        }
+    }
+
+    /// A client of this core gets the answer of a blocking call that took something.
+    pub(super) fn on_popped(&mut self, conn: ConnId, ticket: u64, reply: &[u8], put_back: Box<PutBack>) {
+        let Some(mut connection) = self.clients.take(conn) else { return self.put_back(put_back) };
+        self.end_stall(conn, &mut connection, ticket, reply);
+        connection.owe(put_back);
+        self.clients.put(conn, connection);
+    }
+
+    /// What was taken for a client that is gone goes back to its shard.
+    pub(super) fn put_back(&mut self, put_back: Box<PutBack>) {
+        let owner = key_owner(&put_back.calls[0][1], self.cores);
+        self.send(owner, Message::PutBack(put_back));
+    }
+
+    /// Puts back what was taken here.
+    pub(super) fn run_put_back(&mut self, put_back: PutBack) {
+        let how = How { db: put_back.db, resp: Resp::V2, no_touch: true, sees_expired: false, may_block: false };
+        for argv in put_back.calls {
+            let entry = table().find(&argv[0]).expect("a call names a command");
+            let call = OwnedCall::of_parts(entry, put_back.db, argv.iter().map(|arg| &**arg));
+            // The reply is nobody's.
+            self.park(call, how, self.id, ConnId(u64::MAX), 0);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::coordinator::messages::{Answer, Request};
 use crate::dispatch::table::{Entry, table};
 use crate::runtime::ConnId;
 use shards::args::{Args, Span};
+use shards::exec::PutBack;
 use shards::reply::Resp;
 use std::os::fd::OwnedFd;
 
@@ -70,6 +71,19 @@ pub enum Message {
         /// The call's number.
         wait: u64,
     },
+    /// The answer of a blocking call that took something.
+    Popped {
+        /// The client.
+        conn: ConnId,
+        /// Where it belongs.
+        ticket: u64,
+        /// The answer.
+        reply: Vec<u8>,
+        /// What puts back what it tells, should the client be gone.
+        put_back: Box<PutBack>,
+    },
+    /// A client was gone before it was told what was taken for it.
+    PutBack(Box<PutBack>),
     /// Ends the core's loop.
     Stop,
 }
@@ -94,7 +108,8 @@ pub struct CallHeader {
 }
 
 const CALL_HEADER: usize = 4 + 2 + 1 + 1 + 8 + 8 + 4;
-const REPLY_HEADER: usize = 4 + 8 + 8;
+/// Bytes of a reply's record before the reply itself.
+pub const REPLY_HEADER: usize = 4 + 8 + 8;
 const FLAG_RESP3: u8 = 1;
 const FLAG_NO_TOUCH: u8 = 2;
 const FLAG_SEES_EXPIRED: u8 = 4;

@@ -112,7 +112,10 @@ impl Center {
             return self.wait_spread(finished, *block);
         }
         self.end_wait(&finished.order);
-        let Some(mut connection) = self.clients.take(conn) else { return };
+        let put_back = finished.put_back.take();
+        let Some(mut connection) = self.clients.take(conn) else {
+            return put_back.into_iter().for_each(|put_back| self.put_back(put_back));
+        };
         if exec {
             self.unwatch_all(&mut connection.session);
             let resp = finished.order.resp;
@@ -129,6 +132,7 @@ impl Center {
         } else {
             let reply = finished.replies[0].take().expect("an engine call was answered");
             self.end_stall(conn, &mut connection, ticket, &reply);
+            put_back.into_iter().for_each(|put_back| connection.owe(put_back));
         }
         self.clients.put(conn, connection);
     }

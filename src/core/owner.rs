@@ -14,7 +14,8 @@ use crate::runtime::ConnId;
 use shards::args::Args;
 use shards::exec::Block;
 use shards::keyspace::guests::Loan;
-use shards::shard::Outcome;
+use shards::reply::Resp;
+use shards::shard::{Call, Outcome};
 use shards::txn::locks::{self, TxId};
 
 /// Somebody who waits for locks of this shard.
@@ -115,11 +116,20 @@ impl Center {
             let block = *self.shard.take_block().expect("a blocked call says what it waits for");
             self.wait_here(block, OwnedCall::new(entry, how.db, argv), how, to, conn, ticket);
         }
+        let mut popped = None;
+        if let Some(put_back) = self.shard.take_put_back() {
+            let reply = batch.split_off(start + message::REPLY_HEADER);
+            batch.truncate(start);
+            popped = Some(Message::Popped { conn, ticket, reply, put_back });
+        }
         if to == self.id {
             // A call of this core's own client that had to wait: its reply goes the way of all others.
             self.loopback.push_back(Message::Replies(batch));
         } else {
             self.replies_out[to] = batch;
+        }
+        if let Some(popped) = popped {
+            self.send(to, popped);
         }
         self.commit();
         if let Some(call) = self.slow.take() {
@@ -167,7 +177,12 @@ impl Center {
             },
             Request::Run { txid, calls, loans } => {
                 let (replies, loans, block) = self.run_transaction_calls(&calls, loans);
-                self.answer(from, Answer::Ran { txid, replies, loans, block });
+                let put_back = self.shard.take_put_back();
+                self.answer(from, Answer::Ran { txid, replies, loans, block, put_back });
+            }
+            Request::Reach { txid, call } => {
+                let keys = self.reached(&call);
+                self.answer(from, Answer::Reached { txid, keys });
             }
             Request::Lend { txid, keys } => {
                 let loans = self.lend(&keys);
@@ -232,6 +247,14 @@ impl Center {
             self.granted(txid);
         }
         self.serve_ready();
+    }
+
+    fn reached(&mut self, call: &OwnedCall) -> Vec<Box<[u8]>> {
+        let row = call.entry.engine().expect("the server's own commands reach nothing");
+        let call = Call { row, argv: call.argv(), db: call.db, resp: Resp::V2, no_touch: true, sees_expired: false };
+        let keys = self.shard.reached(&call, self.now_ms);
+        self.commit();
+        keys
     }
 
     fn lend(&mut self, keys: &[(u32, Box<[u8]>)]) -> Vec<Loan> {

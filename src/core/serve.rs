@@ -415,6 +415,11 @@ impl Center {
             self.scratch = scratch;
             outcome
         };
+        if entry.is(flag::BLOCKING)
+            && let Some(put_back) = self.shard.take_put_back()
+        {
+            connection.owe(put_back);
+        }
         self.commit();
         if let Some(slow) = self.slow.take() {
             self.log_slow(slow, Some(&connection.session));
@@ -427,6 +432,9 @@ impl Center {
     fn owner(&mut self, entry: &'static Entry, argv: Args<'_>) -> Result<Option<usize>, CommandError> {
         if let Spread::Cursor(at) = entry.spread() {
             return Ok(Some(shard_of_cursor(argv, at as usize, self.cores)));
+        }
+        if route::reaches_beyond(entry, argv) {
+            return Ok(None);
         }
         let mut keys = std::mem::take(&mut self.key_indexes);
         let reach = route::reach(entry, argv, self.cores, &mut keys);

@@ -369,7 +369,7 @@ impl<I: Io> Core<I> {
         let ready = connection.replies.ready_bytes();
         let complete = connection.replies.is_complete() || connection.stall.is_some() || ready > SEND_EARLY_BYTES;
         if ready > 0 && complete {
-            let buffer = connection.replies.take(self.spare.pop().unwrap_or_default());
+            let buffer = connection.take_output(self.spare.pop().unwrap_or_default());
             connection.sending_bytes = buffer.len();
             self.center.stats.writes += 1;
             self.io.send(conn, buffer);
@@ -457,6 +457,8 @@ impl Center {
             }
             Message::Listen(sockets) => self.actions.push(Action::Listen(sockets)),
             Message::Offer { wait } => self.on_offer(wait),
+            Message::Popped { conn, ticket, reply, put_back } => self.on_popped(conn, ticket, &reply, put_back),
+            Message::PutBack(put_back) => self.run_put_back(*put_back),
             Message::Stop => self.stopping = true,
         }
     }

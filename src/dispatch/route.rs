@@ -37,12 +37,17 @@ pub fn mode(entry: &Entry) -> Mode {
     if entry.is(flag::WRITE | flag::MAY_REPLICATE) { Mode::Exclusive } else { Mode::Shared }
 }
 
+/// True if a call reads keys it does not name (SORT with BY or GET).
+pub fn reaches_beyond(entry: &Entry, argv: Args<'_>) -> bool {
+    entry.engine().is_some_and(|row| row.reaches_beyond(argv))
+}
+
 /// What a call that stays on one shard would lock there.
 pub fn lock_set(entry: &Entry, argv: Args<'_>, db: u32) -> LockSet {
     let mut set = LockSet::default();
     let mode = mode(entry);
     let keys = keys_with_dbs(entry, argv, db);
-    if keys.is_empty() {
+    if keys.is_empty() || reaches_beyond(entry, argv) {
         return LockSet::whole(mode);
     }
     for (db, at) in keys {

@@ -1,7 +1,8 @@
 //! How waiting ends without an element: timeouts, CLIENT UNBLOCK, CLIENT KILL, disconnects.
 
-use super::on_any_shards;
+use super::{Stage, on_any_shards};
 use crate::common::client::words;
+use crate::common::server::eventually;
 
 /// Calls that wait on one key and on several; `@` stands for the timeout.
 const CALLS: &[&str] = &[
@@ -107,7 +108,7 @@ fn a_pause_holds_who_pushes_and_serves_who_waits_afterwards() {
         let mut held = stage.server.client();
         held.send(&words("BLPOP c 0"));
         let admin = &mut stage.admin;
-        crate::common::server::eventually("two are held", || admin.say("CLIENT LIST FLAGS b").to_string().matches("id=").count() == 4);
+        eventually("two are held", || admin.say("CLIENT LIST FLAGS b").to_string().matches("id=").count() == 4);
         stage.admin.say("CLIENT UNPAUSE");
         assert_eq!(waiting[0].reply(), "[c v]");
         assert_eq!(waiting[1].reply(), "[z m 1]");
@@ -126,5 +127,89 @@ fn replies_that_are_not_wanted_do_not_come() {
         stage.admin.say("RPUSH c v");
         assert_eq!(client.reply(), "next");
         assert_eq!(stage.admin.say("EXISTS c"), ":0");
+    });
+}
+
+/// A client whose answers cannot leave: it asked for more than sockets hold, and does not read.
+fn one_who_does_not_read(stage: &mut Stage, call: &str) -> (crate::common::Client, i64) {
+    let mut client = stage.server.client();
+    let id = client.say("CLIENT ID").int();
+    client.send(&words("GETRANGE big 0 -1"));
+    let admin = &mut stage.admin;
+    eventually("it is being answered", || admin.say(&format!("CLIENT LIST ID {id}")).to_string().contains("oll=1"));
+    client.send(&words(call));
+    (client, id)
+}
+
+/// Something that was taken: the call that waits, what is put, and how to see that it is taken and back.
+const TAKEN: &[(&str, &str, &str, &str)] = &[
+    ("BLPOP k 0", "RPUSH k a b c", "LRANGE k 0 -1", "[a b c]"),
+    ("BRPOP x k y z 0", "RPUSH k a b c", "LRANGE k 0 -1", "[a b c]"),
+    ("BLPOP x k y z 0", "RPUSH k a", "LRANGE k 0 -1", "[a]"),
+    ("BLMPOP 0 1 k LEFT COUNT 2", "RPUSH k a b c", "LRANGE k 0 -1", "[a b c]"),
+    ("BLMPOP 0 4 x y k z RIGHT COUNT 2", "RPUSH k a b c", "LRANGE k 0 -1", "[a b c]"),
+    ("BLMPOP 0 4 x y k z LEFT COUNT 9", "RPUSH k a b c", "LRANGE k 0 -1", "[a b c]"),
+    ("BZPOPMIN k 0", "ZADD k 1.5 a 2 b", "ZRANGE k 0 -1 WITHSCORES", "[a 1.5 b 2]"),
+    ("BZPOPMAX x k y z 0", "ZADD k 1 a 2 b", "ZRANGE k 0 -1 WITHSCORES", "[a 1 b 2]"),
+    ("BZMPOP 0 4 x k y z MIN COUNT 9", "ZADD k -inf a 2 b", "ZRANGE k 0 -1 WITHSCORES", "[a -inf b 2]"),
+];
+
+#[test]
+fn what_was_taken_for_a_client_that_went_before_the_answer_left_goes_back() {
+    on_any_shards(|stage| {
+        assert_eq!(stage.admin.say("SETRANGE big 33554431 x"), ":33554432");
+        for (wait, put, see, there) in TAKEN {
+            // Taken after waiting, then the client closes; taken at once, then it is killed.
+            let (client, _) = one_who_does_not_read(stage, wait);
+            stage.await_blocked(1);
+            assert!(!stage.admin.say(put).is_error());
+            stage.await_blocked(0);
+            let admin = &mut stage.admin;
+            eventually("it is taken", || admin.say(see) != *there);
+            drop(client);
+            eventually("it is back", || admin.say(see) == *there);
+            assert_eq!(admin.say("PEXPIREAT k 33000000000000"), ":1");
+            let (client, id) = one_who_does_not_read(stage, wait);
+            let admin = &mut stage.admin;
+            eventually("it is taken", || admin.say(see) != *there);
+            assert_eq!(admin.say(&format!("CLIENT KILL ID {id}")), ":1");
+            eventually("it is back", || admin.say(see) == *there);
+            eventually("with its time", || admin.say("PEXPIRETIME k") == ":33000000000000");
+            drop(client);
+            admin.say("DEL k");
+        }
+    });
+}
+
+#[test]
+fn what_goes_back_is_for_the_next_who_waits() {
+    on_any_shards(|stage| {
+        stage.admin.say("SETRANGE big 33554431 x");
+        let (client, _) = one_who_does_not_read(stage, "BLPOP a k b c 0");
+        stage.await_blocked(1);
+        let mut next = stage.waiter("BLPOP d k e f 0");
+        stage.admin.say("RPUSH k v");
+        stage.await_blocked(1);
+        drop(client);
+        assert_eq!(next.reply(), "[k v]");
+        assert_eq!(stage.admin.say("EXISTS k"), ":0");
+    });
+}
+
+#[test]
+fn what_has_left_does_not_come_back() {
+    on_any_shards(|stage| {
+        for (wait, put, see, _) in TAKEN {
+            let mut client = stage.waiter(wait);
+            stage.admin.say(put);
+            client.reply();
+            let left = stage.admin.say(see);
+            let id = client.say("CLIENT ID").int();
+            stage.admin.say(&format!("CLIENT KILL ID {id}"));
+            client.until_closed();
+            assert_eq!(stage.admin.say("PING"), "PONG");
+            assert_eq!(stage.admin.say(see), left);
+            stage.admin.say("DEL k");
+        }
     });
 }

@@ -7,6 +7,7 @@
 //! | `config.rs` | CONFIG |
 //! | `memory.rs` | `maxmemory` |
 //! | `protocol.rs` | bytes that are no requests, requests in pieces |
+//! | `sort.rs` | SORT by keys of any shard |
 //! | `start.rs` | starting and stopping |
 //! | `transactions.rs` | MULTI, WATCH, many keys: the same with any number of shards |
 
@@ -20,5 +21,6 @@ mod clients;
 mod config;
 mod memory;
 mod protocol;
+mod sort;
 mod start;
 mod transactions;

@@ -7,6 +7,7 @@ mod memory;
 mod object;
 mod rename;
 pub mod scan;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod ttl;
@@ -40,6 +41,8 @@ crate::rows! {
         scan::KEYS,
         scan::SCAN,
         scan::RANDOMKEY,
+        sort::SORT,
+        sort::SORT_RO,
         object::OBJECT,
         dump::DUMP,
         dump::RESTORE,

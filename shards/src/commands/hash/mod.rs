@@ -21,7 +21,7 @@ mod setex;
 #[cfg(test)]
 mod tests;
 mod ttl;
-mod value;
+pub(crate) mod value;
 
 use crate::command::ShardRun;
 

@@ -5,7 +5,7 @@
 
 use super::moves::{DESTINATION, KEYS, move_element};
 use super::pop::{MultiPop, multi_pop, pop_from};
-use super::value::{end_arg, entry_list, reply_element, side, take};
+use super::value::{end_arg, entry_list, push_name, reply_element, side, take};
 use crate::command::{Arg, ArgKind, Command, Group, KeySpec, category, flag, key};
 use crate::commands::timeout::deadline_ms;
 use crate::error::CommandError;
@@ -104,8 +104,15 @@ fn pop_or_wait(x: &mut Exec<'_>, end: End) -> Result<(), CommandError> {
         let Some(list) = entry_list(&entry)? else { continue };
         x.reply.array(2);
         x.reply.bulk(key);
-        reply_element(&mut x.reply, list.peek(end).expect("a list at a key is not empty"));
+        let element = list.peek(end).expect("a list at a key is not empty");
+        reply_element(&mut x.reply, element);
+        let taken = x.env.may_block.then(|| element.to_vec());
+        let expire_at = entry.expire_at().filter(|_| list.len() == 1);
         take(&mut entry, end, 1, x.env.limits.list);
+        if let Some(taken) = taken {
+            x.put_back_by(&[push_name(end), key, &taken]);
+            x.put_back_expiry(key, expire_at);
+        }
         x.propagate_as(&[if end == End::Left { b"LPOP" } else { b"RPOP" }, key]);
         return Ok(());
     }

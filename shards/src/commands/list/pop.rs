@@ -1,6 +1,6 @@
 //! LPOP, RPOP and LMPOP: elements taken from an end.
 
-use super::value::{end_arg, entry_list, int_from, reply_element, reply_end, side, take};
+use super::value::{end_arg, entry_list, int_from, push_name, reply_element, reply_end, side, take};
 use crate::command::{Arg, ArgKind, Command, Group, KeySpec, category, flag, key};
 use crate::error::{CommandError, MUST_BE_POSITIVE, SYNTAX};
 use crate::exec::Exec;
@@ -145,7 +145,19 @@ pub(super) fn pop_from(x: &mut Exec<'_>, i: usize, end: End, count: usize) -> Re
     x.reply.array(2);
     x.reply.bulk(key);
     reply_end(&mut x.reply, list, end, count);
+    let mut taken = Vec::new();
+    if x.env.may_block {
+        let (from, back) = if end == End::Left { (count - 1, true) } else { (list.len() - count, false) };
+        list.range(from, count, back, |element| taken.push(element.to_vec()));
+    }
+    let expire_at = entry.expire_at().filter(|_| count == list.len());
     take(&mut entry, end, count, x.env.limits.list);
+    if !taken.is_empty() {
+        // The last one taken is pushed first.
+        let argv: Vec<&[u8]> = [push_name(end), key].into_iter().chain(taken.iter().map(Vec::as_slice)).collect();
+        x.put_back_by(&argv);
+        x.put_back_expiry(key, expire_at);
+    }
     let mut digits = [0; 20];
     let start = fill_i64(&mut digits, count as i64);
     x.propagate_as(&[if end == End::Left { b"LPOP" } else { b"RPOP" }, key, &digits[start..]]);

@@ -34,6 +34,11 @@ pub(super) fn popped(end: End) -> Event {
     if end == End::Left { POPPED_LEFT } else { POPPED_RIGHT }
 }
 
+/// The command that pushes there.
+pub(super) fn push_name(end: End) -> &'static [u8] {
+    if end == End::Left { b"LPUSH" } else { b"RPUSH" }
+}
+
 /// LEFT or RIGHT in an argument.
 pub(super) fn end_arg(x: &Exec<'_>, i: usize) -> Result<End, CommandError> {
     match x.arg(i) {

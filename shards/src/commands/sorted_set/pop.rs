@@ -7,7 +7,7 @@ use crate::command::{Arg, ArgKind, Command, Group, KeySpec, category, flag, key}
 use crate::error::{CommandError, MUST_BE_POSITIVE, SYNTAX};
 use crate::exec::Exec;
 use crate::reply::Resp;
-use crate::stdx::number::parse_i64;
+use crate::stdx::number::{parse_i64, write_f64};
 use std::ops::Range;
 
 const KEY: u32 = key::RW | key::ACCESS | key::DELETE;
@@ -182,12 +182,18 @@ pub(super) fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form:
     }
     let start = if end == End::Min { 0 } else { len - 1 };
     let mut rest = count;
+    let (may_block, mut taken) = (x.env.may_block, Vec::new());
     set.walk(start, end == End::Max, &mut |member, score| {
         if !flat {
             reply.array(2);
         }
         reply.bulk(member);
         reply.double(score);
+        if may_block {
+            let mut text = Vec::new();
+            write_f64(&mut text, score);
+            taken.extend([text, member.to_vec()]);
+        }
         rest -= 1;
         rest > 0
     });
@@ -195,9 +201,16 @@ pub(super) fn pop(x: &mut Exec<'_>, key_at: usize, end: End, count: usize, form:
     if count < len {
         set.remove_ranks(if end == End::Min { 0..count } else { len - count..len });
     }
+    let expire_at = entry.expire_at().filter(|_| count == len);
     entry.touched(event(if end == End::Min { "zpopmin" } else { "zpopmax" }), count);
     if count == len {
         entry.remove_emptied();
+    }
+    if may_block {
+        // Who has come back by itself meanwhile keeps its new score.
+        let argv: Vec<&[u8]> = [&b"ZADD"[..], key, b"NX"].into_iter().chain(taken.iter().map(Vec::as_slice)).collect();
+        x.put_back_by(&argv);
+        x.put_back_expiry(key, expire_at);
     }
     Ok(Some(count))
 }
