@@ -200,7 +200,7 @@ impl<'a> Pattern<'a> {
     /// What the key of an element holds.
     fn look_up(&self, x: &mut Exec<'_>, element: &[u8]) -> Option<Vec<u8>> {
         let key = self.key(element);
-        let hidden = x.ks.fields_hidden();
+        let hidden = x.ks.hidden();
         let found = x.ks.read(x.db, &key)?;
         let Some(field) = self.field else { return text(found.value(), &mut [0; _]).ok().map(<[u8]>::to_vec) };
         let mut text = Vec::new();
