@@ -26,7 +26,7 @@ const VALKEY: &[(&str, &[&str])] = &[
     ]),
     ("connection", &[
         "auth", "client", "client|caching", "client|capa", "client|getname", "client|getredir", "client|help",
-        "client|id", "client|import-source", "client|info", "client|kill", "client|list", "client|no-evict",
+        "client|id", "client|info", "client|kill", "client|list", "client|no-evict",
         "client|no-touch", "client|pause", "client|reply", "client|setinfo", "client|setname", "client|tracking",
         "client|trackinginfo", "client|unblock", "client|unpause", "echo", "hello", "ping", "quit", "reset", "select",
     ]),
@@ -113,15 +113,12 @@ const TO_COME: &[&str] = &[
     "cluster|links", "cluster|meet", "cluster|migrateslots", "cluster|myid", "cluster|myshardid", "cluster|nodes",
     "cluster|replicas", "cluster|replicate", "cluster|reset", "cluster|saveconfig", "cluster|set-config-epoch",
     "cluster|setslot", "cluster|shards", "cluster|slaves", "cluster|slot-stats", "cluster|slots", "cluster|syncslots",
-    "readonly", "readwrite",
     // Client-side caching and imports.
-    "client|caching", "client|getredir", "client|import-source", "client|tracking", "client|trackinginfo",
+    "client|caching", "client|getredir", "client|tracking", "client|trackinginfo",
     // Payloads.
     "dump", "migrate", "restore", "restore-asking",
-    // Pub/sub and MONITOR.
-    "psubscribe", "publish", "pubsub", "pubsub|channels", "pubsub|help", "pubsub|numpat", "pubsub|numsub",
-    "pubsub|shardchannels", "pubsub|shardnumsub", "punsubscribe", "spublish", "ssubscribe", "subscribe",
-    "sunsubscribe", "unsubscribe", "monitor",
+    // MONITOR.
+    "monitor",
     // Scripts and functions.
     "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "function|delete", "function|dump",
     "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore",
