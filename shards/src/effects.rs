@@ -33,6 +33,8 @@ pub enum EventClass {
     Evicted = 1 << 9,
     /// `t`
     Stream = 1 << 10,
+    /// `m`: a key that was looked for and is not there
+    Miss = 1 << 11,
     /// `n`: a new key
     New = 1 << 14,
 }
@@ -59,6 +61,8 @@ impl Event {
     pub const EXPIRED: Event = Event::new(EventClass::Expired, "expired");
     /// A key that gave way to memory.
     pub const EVICTED: Event = Event::new(EventClass::Evicted, "evicted");
+    /// A read that found nothing.
+    pub const MISS: Event = Event::new(EventClass::Miss, "keymiss");
     /// A new TTL.
     pub const EXPIRE: Event = Event::new(EventClass::Generic, "expire");
     /// A TTL taken away.
@@ -72,6 +76,8 @@ impl Event {
 pub struct Wants {
     /// Changed keys with their events (keyspace events, tracking, waiting loans).
     pub changes: bool,
+    /// Keys that reads did not find.
+    pub misses: bool,
     /// Ops to replay (replicas, AOF, replay tests).
     pub ops: bool,
 }
@@ -132,6 +138,15 @@ impl Effects {
         if self.wants.changes {
             let key = self.store(key);
             self.changes.push(Change { event, db, key });
+        }
+    }
+
+    /// Notes that a read did not find `key`.
+    #[inline]
+    pub(crate) fn missed(&mut self, db: u32, key: &[u8]) {
+        if self.wants.misses {
+            let key = self.store(key);
+            self.changes.push(Change { event: Event::MISS, db, key });
         }
     }
 

@@ -185,8 +185,8 @@ impl Shard {
 
     /// Sends the keys of other shards home; the caller has not cleared the effects since `welcome`.
     pub fn farewell(&mut self) -> Vec<Loan> {
-        let changes: Vec<(u32, Vec<u8>, Event)> =
-            self.keyspace.effects.changes().map(|(c, key)| (c.db, key.to_vec(), c.event)).collect();
+        let happened = self.keyspace.effects.changes().filter(|(c, _)| c.event != Event::MISS);
+        let changes: Vec<(u32, Vec<u8>, Event)> = happened.map(|(c, key)| (c.db, key.to_vec(), c.event)).collect();
         self.keyspace.farewell(&|db, key| {
             changes.iter().filter(|(d, k, _)| *d == db && k == key).map(|(_, _, e)| *e).collect()
         })

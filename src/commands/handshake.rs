@@ -200,6 +200,7 @@ pub const RESET: ServerCommand = ServerCommand {
 fn reset(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     x.center.unwatch_all(x.session);
     x.center.forget_subscriptions(x.session, x.conn);
+    x.center.end_monitor(x.session, x.conn);
     let session = &mut *x.session;
     session.multi = None;
     session.db = 0;

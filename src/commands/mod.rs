@@ -15,6 +15,7 @@ pub mod debug;
 pub mod handshake;
 pub mod info;
 pub mod memory;
+pub mod monitor;
 pub mod pubsub;
 pub mod server;
 pub mod shutdown;
@@ -51,6 +52,7 @@ pub const FAMILIES: &[&[ServerCommand]] = &[
     debug::ROWS,
     handshake::ROWS,
     info::ROWS,
+    monitor::ROWS,
     pubsub::ROWS,
     server::ROWS,
     shutdown::ROWS,

@@ -49,6 +49,8 @@ fn exec(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     if x.session.multi.is_none() {
         return Err(CommandError::Static("ERR EXEC without MULTI"));
     }
+    let word = x.arg(0);
+    x.session.exec_word.copy_from_slice(word);
     Ok(Flow::Exec)
 }
 

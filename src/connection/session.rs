@@ -98,6 +98,10 @@ pub struct Session {
     pub watched: Vec<Watched>,
     /// What it listens to, if it ever did.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// It is in MONITOR.
+    pub monitor: bool,
+    /// How it spelled EXEC, for those in MONITOR.
+    pub exec_word: [u8; 4],
     /// Peer address as CLIENT LIST shows it.
     pub peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
@@ -148,6 +152,8 @@ impl Session {
             refused: Vec::new(),
             watched: Vec::new(),
             subscriptions: None,
+            monitor: false,
+            exec_word: *b"exec",
             peer: "".into(),
             local: "".into(),
             unix: false,

@@ -125,6 +125,7 @@ impl Center {
     pub fn farewell(&mut self, conn: ConnId, mut connection: Box<Connection>) {
         self.forget_blocked(conn);
         self.forget_subscriptions(&mut connection.session, conn);
+        self.end_monitor(&mut connection.session, conn);
         self.unwatch_all(&mut connection.session);
         if connection.waits_for_keys() {
             self.cancel_client(conn, Cancel::Gone);
@@ -196,6 +197,7 @@ impl Center {
             let idle = timeout_ms > 0
                 && connection.stall.is_none()
                 && !connection.session.is_subscriber()
+                && !connection.session.monitor
                 && now_ms - connection.session.active_ms > timeout_ms;
             if idle || self.over_output_limit(&mut connection) {
                 gone.push(conn);

@@ -1,7 +1,7 @@
 //! THE TAP: what calls did, drained once for those who must know.
 //!
-//! Replication, the AOF, keyspace events, client tracking and wake-ups all hang here, and nowhere else. As yet only the
-//! counters are drained: nobody else listens ([`shards::effects::Wants`] stays off, so there is nothing to copy).
+//! Replication, the AOF, keyspace events, client tracking and wake-ups all hang here, and nowhere else. Who listens has
+//! said so in [`Center::wants`]; while nobody does the shard writes nothing down, and only counters are drained.
 
 use super::Center;
 
@@ -14,12 +14,22 @@ impl Center {
         self.stats.expired += std::mem::take(&mut effects.expired);
         self.stats.expired_fields += std::mem::take(&mut effects.expired_fields);
         self.stats.evicted += std::mem::take(&mut effects.evicted);
+        // Guests may have asked for more.
+        effects.wants = self.wants;
         if !effects.is_empty() {
-            effects.clear();
+            self.commit_changes();
         }
-        effects.wants = shards::effects::Wants::default();
         if self.shard.keyspace.blocked.has_ready() {
             self.serve_ready();
         }
+    }
+
+    /// Hands what was written down to those who asked for it.
+    #[cold]
+    fn commit_changes(&mut self) {
+        let mut effects = std::mem::take(self.shard.effects());
+        self.notify(&effects);
+        effects.clear();
+        *self.shard.effects() = effects;
     }
 }

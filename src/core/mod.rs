@@ -21,6 +21,8 @@
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `rights.rs` | what clients may do: denials, and changes of users |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
+//! | `notify.rs` | keyspace events |
+//! | `monitor.rs` | MONITOR |
 //! | `publish.rs` | PUBLISH, and telling all cores who listens |
 //! | `push.rs` | frames for connections of any core: messages, invalidations, MONITOR |
 //! | `message.rs` | what cores say to each other |
@@ -35,7 +37,9 @@ pub mod gather;
 pub mod keywait;
 pub mod memory;
 pub mod message;
+pub mod monitor;
 pub mod multi;
+pub mod notify;
 pub mod owner;
 pub mod publish;
 pub mod push;
@@ -149,6 +153,12 @@ pub struct Center {
     pub ticks_paused: bool,
     /// Clients may not run commands (CLIENT PAUSE) until then; writes only if `.1`.
     pub paused: Option<(i64, bool)>,
+    /// Clients in MONITOR, of all cores.
+    pub monitors: Vec<monitor::Monitor>,
+    /// What listeners at the tap want to be told.
+    pub wants: shards::effects::Wants,
+    /// Which keyspace events are published.
+    notify: crate::config::specials::NotifyFlags,
     coordinator: Coordinator<Client>,
     gathers: HashMap<u64, Gather>,
     next_gather: u64,
@@ -214,6 +224,9 @@ impl Center {
             thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
             paused: None,
             ticks_paused: false,
+            monitors: Vec::new(),
+            wants: Default::default(),
+            notify: Default::default(),
             coordinator: Coordinator::new(cores),
             gathers: HashMap::new(),
             next_gather: 0,
@@ -255,6 +268,7 @@ impl Center {
     fn apply_config(&mut self) {
         let config = Arc::clone(&self.config);
         self.apply_memory_config(&config);
+        self.apply_notify_config();
         let c = &self.config;
         // A log that keeps nothing needs nothing noted.
         let threshold = |n: i64, len_max: u64| u64::try_from(n).ok().filter(|_| len_max > 0).unwrap_or(u64::MAX);

@@ -9,7 +9,7 @@ use crate::connection::{Connection, Stall};
 use crate::coordinator::plan::Plan;
 use crate::coordinator::transaction::{Finished, Order, Outbox};
 use crate::dispatch::call::OwnedCall;
-use crate::dispatch::table::{Entry, Target};
+use crate::dispatch::table::{Entry, Target, table};
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::args::Args;
@@ -44,6 +44,7 @@ impl Center {
         let multi = session.multi.take().unwrap_or_default();
         if multi.broken {
             self.unwatch_all(&mut connection.session);
+            self.show_exec(&connection.session, &[]);
             return self.reply_error(connection, &EXEC_ABORTED);
         }
         let mut calls = multi.queue;
@@ -119,6 +120,7 @@ impl Center {
         if exec {
             self.unwatch_all(&mut connection.session);
             let resp = finished.order.resp;
+            self.show_exec(&connection.session, if finished.changed { &[] } else { &finished.calls });
             if finished.changed {
                 let mut out = Vec::new();
                 Reply::new(&mut out, resp).null_array();
@@ -135,6 +137,24 @@ impl Center {
             put_back.into_iter().for_each(|put_back| connection.owe(put_back));
         }
         self.clients.put(conn, connection);
+    }
+
+    /// Shows the commands of an EXEC to those in MONITOR, and itself.
+    fn show_exec(&mut self, session: &Session, calls: &[OwnedCall]) {
+        if self.monitors.is_empty() {
+            return;
+        }
+        let mut db = session.db;
+        for call in calls {
+            db = call.db;
+            if call.entry.full_name == "select" {
+                db = selected(call.argv(), self.config.general.databases).unwrap_or(db);
+            }
+            self.show(session, db, call.entry, call.argv());
+        }
+        let exec = table().find(b"exec").expect("it is in the table");
+        let call = OwnedCall::of_parts(exec, db, std::iter::once(&session.exec_word[..]));
+        self.show(session, db, exec, call.argv());
     }
 
     /// Goes on with an EXEC's reply until it is whole or a command must ask other cores.

@@ -317,7 +317,10 @@ impl Center {
             return After::Next;
         }
         match entry.target {
-            Target::Engine(_) => self.run_engine(conn, connection, entry, argv, owner),
+            Target::Engine(_) => {
+                self.show(&connection.session, connection.session.db, entry, argv);
+                self.run_engine(conn, connection, entry, argv, owner)
+            }
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),
         }
     }
@@ -481,6 +484,10 @@ impl Center {
         if !asks {
             self.note_slow(entry, argv, ticks, out.len());
         }
+        // EXEC is shown behind the commands it runs.
+        if entry.full_name != "exec" {
+            self.show(&connection.session, connection.session.db, entry, argv);
+        }
         if connection.session.wants_reply() && !out.is_empty() {
             connection.replies.write(|to| to.extend_from_slice(&out));
         }
@@ -491,6 +498,8 @@ impl Center {
         }
         if let Ok(Flow::Gather { question, finish }) = flow {
             let ticket = connection.replies.reserve(connection.session.wants_reply());
+            // MONITOR's first line comes behind its answer.
+            connection.replies.hold_pushes(ticket);
             connection.stall = Some(Stall::Working(ticket));
             let asker = (OwnedCall::new(entry, connection.session.db, argv), begin);
             self.gather(conn, ticket, question, finish, None, Some(asker));

@@ -181,6 +181,7 @@ impl<I: Io> Core<I> {
         let keyspace = &self.center.shard.keyspace;
         let expiring = (0..keyspace.databases()).any(|db| keyspace.table(db as u32).expires_len() > 0);
         let soon = expiring
+            || keyspace.has_timed_fields()
             || keyspace.pending_frees() > 0
             || self.center.paused.is_some()
             || self.center.room.wants_turns();

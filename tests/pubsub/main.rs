@@ -8,6 +8,8 @@ mod common;
 
 mod channels;
 mod crowds;
+mod events;
+mod monitor;
 
 use common::{Client, Server};
 

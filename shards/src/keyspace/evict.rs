@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn an_eviction_is_told_and_counted_but_is_no_change() {
         let mut ks = Keyspace::new(1, 0, 1, 5);
-        ks.effects.wants = Wants { changes: true, ops: true };
+        ks.effects.wants = Wants { changes: true, ops: true, ..Wants::default() };
         ks.entry_mut(0, b"k").set(b"v", Ttl::Clear, Event::SET);
         ks.effects.clear();
         let (dirty, version) = (ks.effects.dirty(), ks.watch_key(0, b"k"));

@@ -105,6 +105,11 @@ impl Keyspace {
         !self.timed_hashes[db as usize].keys.is_empty()
     }
 
+    /// True if some hash has fields that will expire.
+    pub fn has_timed_fields(&self) -> bool {
+        self.timed_hashes.iter().any(|timed| !timed.keys.is_empty())
+    }
+
     /// Removes some fields that are due; true if there is reason to go on at once. Keys that are `locked` wait.
     pub(crate) fn expire_fields(&mut self, locked: &dyn Fn(u32, &[u8]) -> bool) -> bool {
         let now_ms = self.now_ms;

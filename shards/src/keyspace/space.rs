@@ -22,7 +22,9 @@ pub enum Lookup {
     Use,
     /// Counts as hit or miss only (CLIENT NO-TOUCH, TTL, TYPE).
     NoTouch,
-    /// Leaves no trace (OBJECT, DEBUG).
+    /// As `NoTouch`, but a miss is no keyspace event (OBJECT).
+    Unheard,
+    /// Leaves no trace (DEBUG).
     Quiet,
 }
 
@@ -211,8 +213,20 @@ impl Keyspace {
         }
         if how != Lookup::Quiet {
             self.stats.misses += 1;
+            if how != Lookup::Unheard {
+                self.effects.missed(db, key);
+            }
         }
         None
+    }
+
+    /// Counts a look-up that went through the gate as the read it is.
+    pub fn count_read(&mut self, db: u32, key: &[u8], found: bool) {
+        self.stats.hits += u64::from(found);
+        self.stats.misses += u64::from(!found);
+        if !found {
+            self.effects.missed(db, key);
+        }
     }
 
     /// A key that a look-up of this call found a moment ago, without a trace: for commands that hold several at once.
@@ -239,6 +253,9 @@ impl Keyspace {
         }
         let Some((pos, old)) = live else {
             self.expire_if_due(db, key);
+            if !matches!(how, Lookup::Quiet | Lookup::Unheard) {
+                self.effects.missed(db, key);
+            }
             return None;
         };
         if how == Lookup::Use {

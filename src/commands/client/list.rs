@@ -98,6 +98,7 @@ fn lines(center: &Center, filter: &Filter, me: u64, args_bytes: usize) -> Vec<Li
 /// The letters of a client's states, in Valkey's order; `N` if there is none.
 pub fn flags(session: &Session, gauges: &Gauges) -> String {
     let states = [
+        (session.monitor, 'O'),
         (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (gauges.blocked, 'b'),

@@ -33,6 +33,5 @@ rows! { watch: Watch, "COMMAND LOG, LATENCY AND EVENTS", "Looking at what the se
         "Percentiles of it shown by INFO latencystats.",
         multi_arg, later("latency is not recorded");
     "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags::default(),
-        "Which changes of keys are published: K keyspace, E keyevent, g generic, $ string, l list, s set, h hash, z sorted set, x expired, e evicted, t stream, m miss, d module, n new, A all but m and n.",
-        later("pub/sub is not built");
+        "Which changes of keys are published: K keyspace, E keyevent, g generic, $ string, l list, s set, h hash, z sorted set, x expired, e evicted, t stream, m miss, d module, n new, A all but m and n.";
 }

@@ -84,7 +84,7 @@ fn help(x: &mut Exec<'_>) -> Result<(), CommandError> {
 }
 
 fn inspect<'x>(x: &'x mut Exec<'_>) -> Option<Found<'x>> {
-    x.ks.look_up(x.db, x.argv.get(2), Lookup::NoTouch)
+    x.ks.look_up(x.db, x.argv.get(2), Lookup::Unheard)
 }
 
 fn encoding(x: &mut Exec<'_>) -> Result<(), CommandError> {

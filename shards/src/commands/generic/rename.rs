@@ -125,8 +125,7 @@ fn copy(x: &mut Exec<'_>) -> Result<(), CommandError> {
     }
     let found = x.entry(from).exists();
     // Through the gate, so that a replica copies what is hidden; it counts as a read all the same.
-    x.ks.stats.hits += u64::from(found);
-    x.ks.stats.misses += u64::from(!found);
+    x.ks.count_read(x.db, from, found);
     let copied = found
         && (replace || !x.ks.entry_mut(db, to).exists())
         && x.ks.duplicate((x.db, from), (db, to), COPY_TO);
