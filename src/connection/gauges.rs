@@ -35,7 +35,7 @@ impl Connection {
         let (reply_capacity, reply_peak) = self.replies.capacity_and_peak();
         let held = self.replies.held_bytes();
         Gauges {
-            input_bytes: self.input.len(),
+            input_bytes: self.unread(),
             input_free: self.input.capacity() - self.input.len(),
             reply_capacity,
             reply_peak,

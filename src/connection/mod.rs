@@ -6,14 +6,17 @@
 //! | `gauges.rs` | what its buffers hold, for CLIENT LIST |
 //! | `session.rs` | who the client is: database, protocol, rights, MULTI and WATCH |
 //! | `replies.rs` | the order of replies, whichever core answered |
+//! | `room.rs` | how much may be under way at once |
 
 pub mod gauges;
 pub mod replies;
+pub mod room;
 pub mod session;
 
 use crate::dispatch::table::Entry;
 use crate::protocol::Parser;
 use replies::{Replies, Ticket};
+use room::Room;
 use session::Session;
 use shards::command::flag;
 use shards::exec::PutBack;
@@ -32,6 +35,8 @@ pub enum Stall {
     Blocked(u64),
     /// CLIENT PAUSE holds its next command.
     Paused,
+    /// Enough of its replies are under way, or unread ([`room`]).
+    Full,
 }
 
 /// What becomes of the connection once its output is out.
@@ -51,8 +56,13 @@ pub struct Connection {
     pub session: Session,
     /// Reads requests off its input.
     pub parser: Parser,
-    /// Input not yet consumed.
-    pub input: Vec<u8>,
+    /// Its input, from `input_at` on not yet consumed.
+    input: Vec<u8>,
+    input_at: usize,
+    /// Its socket is not read for now.
+    pub deaf: bool,
+    /// The size of its replies.
+    pub room: Room,
     /// Replies, in order.
     pub replies: Replies,
     /// Reads no further for now.
@@ -84,6 +94,9 @@ impl Connection {
             session,
             parser: Parser::new(),
             input: Vec::new(),
+            input_at: 0,
+            deaf: false,
+            room: Room::default(),
             replies: Replies::default(),
             stall: None,
             ending: Ending::None,
@@ -110,6 +123,33 @@ impl Connection {
             self.input.reserve(INPUT_BYTES.max(bytes.len()));
         }
         self.input.extend_from_slice(bytes);
+    }
+
+    /// Bytes of input not yet consumed.
+    #[inline]
+    pub fn unread(&self) -> usize {
+        self.input.len() - self.input_at
+    }
+
+    /// Makes room for the rest of a request.
+    pub fn expect_input(&mut self, bytes: usize) {
+        self.input.reserve(bytes);
+    }
+
+    /// Takes the input and the place from which on it is not consumed; to be put back.
+    pub fn take_input(&mut self) -> (Vec<u8>, usize) {
+        (std::mem::take(&mut self.input), std::mem::take(&mut self.input_at))
+    }
+
+    /// Puts the input back, of which so many bytes are consumed. They are moved away only when they are the greater part:
+    /// a long pipeline of calls that stall would move its rest once for each of them.
+    pub fn put_input(&mut self, mut input: Vec<u8>, consumed: usize) {
+        self.input_at = consumed;
+        if consumed >= input.len() - consumed {
+            input.drain(..consumed);
+            self.input_at = 0;
+        }
+        self.input = input;
     }
 
     /// True if it may run its next request.

@@ -43,6 +43,8 @@ pub struct Replies {
     held: Vec<u8>,
     /// Pushes in `held`, each with the ticket of the reply it stands behind; tickets never fall.
     pushes: VecDeque<(Ticket, usize, usize)>,
+    /// Replies that are missing.
+    missing: usize,
     /// Most bytes ever taken at once.
     peak: usize,
 }
@@ -72,6 +74,7 @@ impl Replies {
     /// Takes a ticket for a reply that will come later.
     #[inline]
     pub fn reserve(&mut self, wanted: bool) -> Ticket {
+        self.missing += 1;
         self.line.push_back(if wanted { Place::Missing } else { Place::Unwanted });
         self.front + self.line.len() as u64 - 1
     }
@@ -89,6 +92,7 @@ impl Replies {
         let at = ticket.checked_sub(self.front).expect("a reply is given once") as usize;
         let unwanted = self.line[at] == Place::Unwanted;
         debug_assert!(!matches!(self.line[at], Place::Here { .. }), "a reply is given once");
+        self.missing -= 1;
         let bytes = if unwanted { &[] } else { bytes };
         if at == 0 {
             self.out.extend_from_slice(bytes);
@@ -140,6 +144,12 @@ impl Replies {
                 self.held = Vec::new();
             }
         }
+    }
+
+    /// How many replies are missing.
+    #[inline]
+    pub fn missing(&self) -> usize {
+        self.missing
     }
 
     /// The ticket of the oldest reply that is not in the output yet.

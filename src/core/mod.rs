@@ -114,7 +114,12 @@ pub struct Thresholds {
     pub reply_bytes: u64,
     /// Bytes from which on a request is large.
     pub request_bytes: u64,
+    /// Unread output from which on a client's further requests wait.
+    pub unread_bytes: usize,
 }
+
+/// Unread output of a client without limits from which on its further requests wait.
+const UNREAD_BYTES_MAX: usize = 64 << 20;
 
 /// All of a core but its sockets.
 pub struct Center {
@@ -221,7 +226,7 @@ impl Center {
             look_at_output_bytes: clients::LOOK_AT_OUTPUT_BYTES,
             room: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
-            thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX },
+            thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX, unread_bytes: usize::MAX },
             paused: None,
             ticks_paused: false,
             monitors: Vec::new(),
@@ -272,6 +277,8 @@ impl Center {
         let c = &self.config;
         // A log that keeps nothing needs nothing noted.
         let threshold = |n: i64, len_max: u64| u64::try_from(n).ok().filter(|_| len_max > 0).unwrap_or(u64::MAX);
+        let output = &c.clients.client_output_buffer_limit.normal;
+        let unlimited = output.hard_bytes == 0 && output.soft_bytes == 0;
         let w = &c.watch;
         let slow_us = threshold(w.commandlog_execution_slower_than, w.commandlog_slow_execution_max_len);
         let to_ticks = |us: u64| (us as f64 * crate::stats::clock::ticks_per_us()) as u64;
@@ -279,6 +286,8 @@ impl Center {
             slow_ticks: if slow_us == u64::MAX { u64::MAX } else { to_ticks(slow_us) },
             reply_bytes: threshold(w.commandlog_reply_larger_than, w.commandlog_large_reply_max_len),
             request_bytes: threshold(w.commandlog_request_larger_than, w.commandlog_large_request_max_len),
+            // Where there is a limit, the client is to meet it.
+            unread_bytes: if unlimited { UNREAD_BYTES_MAX } else { usize::MAX },
         };
         self.shard.keyspace.keep_expired = c.general.import_mode;
         let limits = shards::exec::Limits {

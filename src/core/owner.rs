@@ -18,6 +18,9 @@ use shards::reply::Resp;
 use shards::shard::{Call, Outcome};
 use shards::txn::locks::{self, TxId};
 
+/// A batch of replies that grows larger is sent at once.
+const POST_BYTES: usize = 1 << 20;
+
 /// Somebody who waits for locks of this shard.
 pub enum Waiting {
     /// A plain call.
@@ -127,6 +130,9 @@ impl Center {
             self.loopback.push_back(Message::Replies(batch));
         } else {
             self.replies_out[to] = batch;
+            if self.replies_out[to].len() > POST_BYTES {
+                self.post_batches(to);
+            }
         }
         if let Some(popped) = popped {
             self.send(to, popped);

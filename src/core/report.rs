@@ -135,7 +135,7 @@ impl Center {
             all.blocked += u64::from(client.stall == Some(Stall::Paused));
             all.watching += u64::from(!client.session.watched.is_empty());
             all.subscribers += u64::from(client.session.is_subscriber());
-            all.input_bytes_max = all.input_bytes_max.max(client.input.len() as u64);
+            all.input_bytes_max = all.input_bytes_max.max(client.unread() as u64);
             all.output_bytes_max = all.output_bytes_max.max(client.output_bytes() as u64);
             all.memory_bytes += client.memory_bytes() as u64;
         }

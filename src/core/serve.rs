@@ -8,7 +8,7 @@
 //! connection: what follows stays unread, so a client never overtakes itself. A request whose one shard is another
 //! core's does not stall; its reply takes its place in the line when it comes.
 
-use super::Center;
+use super::{Action, Center};
 use super::call::How;
 use super::message::{self, CallHeader};
 use crate::commands::{Flow, ServerExec};
@@ -72,7 +72,7 @@ impl Center {
         self.stats.reads += 1;
         if connection.ending != Ending::None {
             // What comes after QUIT or an error is not read.
-        } else if connection.input.is_empty() && connection.may_read() {
+        } else if connection.unread() == 0 && connection.may_read() {
             let consumed = self.run_input(conn, &mut connection, bytes);
             connection.keep_input(&bytes[consumed..]);
         } else {
@@ -90,23 +90,29 @@ impl Center {
     }
 
     fn run_buffered(&mut self, conn: ConnId, connection: &mut Connection) {
-        if !connection.may_read() || connection.input.is_empty() {
+        if !connection.may_read() || connection.unread() == 0 {
             return;
         }
-        let mut input = std::mem::take(&mut connection.input);
-        let consumed = self.run_input(conn, connection, &input);
-        input.drain(..consumed);
-        connection.input = input;
+        let (input, at) = connection.take_input();
+        let consumed = self.run_input(conn, connection, &input[at..]);
+        connection.put_input(input, at + consumed);
     }
 
     fn after_service(&mut self, conn: ConnId, mut connection: Box<Connection>) {
         if connection.ending == Ending::Now {
             return self.farewell(conn, connection);
         }
-        if connection.input.len() > self.input_limit(&connection.session) {
+        if connection.unread() > self.input_limit(&connection.session) {
             self.stats.query_limit_closes += 1;
             tracing::warn!("Closing client that reached max query buffer length: id={}", connection.session.id);
             return self.farewell(conn, connection);
+        }
+        // What a call of this very connection will end by itself, its client need not be heard for; one that waits for
+        // keys may be waited for in vain, so it must be noticed when it goes.
+        let busy = matches!(connection.stall, Some(Stall::Working(_))) && !connection.waits_for_keys();
+        let deaf = busy && connection.unread() > UNREAD_WHILE_BUSY;
+        if deaf != std::mem::replace(&mut connection.deaf, deaf) {
+            self.actions.push(if deaf { Action::Pause(conn) } else { Action::Resume(conn) });
         }
         self.mark_dirty(conn, &mut connection);
         self.clients.put(conn, connection);
@@ -155,6 +161,9 @@ impl Center {
                 if self.drowns(connection) {
                     connection.ending = Ending::Now;
                 }
+                if connection.stall.is_none() && connection.is_full(self.thresholds.unread_bytes) {
+                    connection.stall = Some(Stall::Full);
+                }
                 }
                 if !matches!(after, After::Next) || !connection.may_read() {
                     all = false;
@@ -181,7 +190,7 @@ impl Center {
                 }
                 Step::Incomplete { need } => {
                     if need > input.len() {
-                        connection.input.reserve(need.min(RESERVE_MAX));
+                        connection.expect_input(need.min(RESERVE_MAX));
                     }
                     break;
                 }
@@ -574,6 +583,9 @@ fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) ->
     connection.stall = Some(Stall::Working(ticket));
     After::Stop
 }
+
+/// Input kept of a connection whose call is under way; the rest waits in its socket.
+const UNREAD_WHILE_BUSY: usize = 1 << 20;
 
 /// Room made ahead for a big argument; the rest grows as it comes, so that announcing a gigabyte costs nothing.
 const RESERVE_MAX: usize = 1 << 20;

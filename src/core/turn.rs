@@ -264,6 +264,7 @@ impl<I: Io> Core<I> {
                 }
             }
         }
+        self.center.go_on_if_room(conn);
         if result.is_err() {
             self.center.close(conn);
         }
@@ -471,8 +472,12 @@ impl Center {
             at = next;
             // A client that is gone wants no reply.
             let Some(connection) = self.clients.get_mut(conn) else { continue };
+            connection.room.learn(bytes.len());
             connection.replies.fill(ticket, bytes);
-            if connection.stall == Some(Stall::Working(ticket)) {
+            let full = connection.stall == Some(Stall::Full);
+            if connection.stall == Some(Stall::Working(ticket))
+                || full && connection.has_room_again(self.thresholds.unread_bytes)
+            {
                 connection.stall = None;
                 self.ready.push(conn);
             }
@@ -482,6 +487,15 @@ impl Center {
             }
         }
         self.recycle(batch);
+    }
+
+    /// Some of a client's output has left: if that is what it waits for, it goes on.
+    fn go_on_if_room(&mut self, conn: ConnId) {
+        let Some(connection) = self.clients.get_mut(conn) else { return };
+        if connection.stall == Some(Stall::Full) && connection.has_room_again(self.thresholds.unread_bytes) {
+            connection.stall = None;
+            self.ready.push(conn);
+        }
     }
 
     /// Messages to itself, transactions without locks, and connections whose stall has ended, until none is left.

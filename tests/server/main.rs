@@ -5,6 +5,7 @@
 //! | `admin.rs` | INFO, SLOWLOG, DEBUG, MEMORY, SHUTDOWN, WAIT and their like |
 //! | `clients.rs` | many clients, bad clients |
 //! | `config.rs` | CONFIG |
+//! | `flow.rs` | pipelines that ask for more than fits |
 //! | `memory.rs` | `maxmemory` |
 //! | `protocol.rs` | bytes that are no requests, requests in pieces |
 //! | `sort.rs` | SORT by keys of any shard |
@@ -19,6 +20,7 @@ mod common;
 mod admin;
 mod clients;
 mod config;
+mod flow;
 mod memory;
 mod protocol;
 mod sort;
