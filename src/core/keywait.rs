@@ -105,6 +105,12 @@ pub struct Waiters {
 }
 
 impl Waiters {
+    /// True if nobody waits, and nothing is left of those who did.
+    pub fn is_empty(&self) -> bool {
+        let lines = self.lines.is_empty() && self.held.is_empty() && self.deadlines.is_empty();
+        lines && self.here.is_empty() && self.spread.is_empty() && self.early.is_empty()
+    }
+
     /// The next time something is over.
     pub fn next_deadline_ms(&self) -> Option<i64> {
         self.deadlines.first().map(|(at, ..)| *at)

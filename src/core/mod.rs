@@ -336,10 +336,11 @@ impl Center {
         assert!(self.finished_early.is_empty(), "a turn ends what had nothing to lock");
     }
 
-    /// True if no transaction, no question and no lock is under way and nobody watches a key.
+    /// True if no transaction, no question and no lock is under way and nobody watches a key or waits for one.
     pub fn is_quiet(&self) -> bool {
         let open = !self.coordinator.is_empty() || !self.gathers.is_empty() || !self.waiting.is_empty() || !self.loopback.is_empty();
-        !open && self.shard.locks.is_empty() && self.shard.keyspace.watch.is_empty()
+        let waited_for = !self.waiters.is_empty() || !self.shard.keyspace.blocked.is_empty();
+        !open && !waited_for && self.shard.locks.is_empty() && self.shard.keyspace.watch.is_empty()
     }
 
     /// Sends a message to a core, this one included; behind what was batched for it.

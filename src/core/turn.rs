@@ -190,7 +190,8 @@ impl<I: Io> Core<I> {
             (false, false) => Some(Duration::from_secs(1)),
             (false, true) => None,
         };
-        let deadline_ms = self.center.next_deadline_ms().map(|at_ms| (at_ms - clock::unix_ms()).max(0));
+        let now_ms = i64::try_from(self.io.unix_time().as_millis()).unwrap_or(i64::MAX);
+        let deadline_ms = self.center.next_deadline_ms().map(|at_ms| (at_ms - now_ms).max(0));
         let deadline = deadline_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
         limit.into_iter().chain(deadline).min()
     }

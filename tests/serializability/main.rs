@@ -6,6 +6,9 @@
 //! | `model.rs` | a server as a plain map, and the calls over it |
 //! | `checker.rs` | the search for an order (Wing and Gong 1993, with Lowe's memory of what was tried) |
 //!
+//! Blocking pops are among the calls: they may take an element whenever they want between being asked and answering, but
+//! from the first of their lists that has one, and null only if there was a moment when all were empty.
+//!
 //! Calls are short bursts over a few keys that lie on different shards, so that they meet; a burst is small, so that
 //! the search ends. Between bursts all clients wait for each other and start from a state that is known.
 
@@ -19,7 +22,7 @@ mod model;
 
 use checker::{Event, explain};
 use common::{Client, Server, random};
-use model::{Op, State, key, random_op};
+use model::{Op, State, random_op};
 use shards::stdx::prng::Prng;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +47,9 @@ fn run(client: &mut Client, ops: &[Op], begun: Instant) -> Vec<Event> {
 /// What every key holds, asked one by one while nobody writes.
 fn state(client: &mut Client) -> State {
     let mut state = State::new();
-    for i in 0..model::KEYS {
-        let reply = client.say(&format!("GET {}", key(i)));
-        if reply != "(nil)" {
-            state.insert(i, reply.text());
+    for place in 0..model::PLACES {
+        if let Some(held) = model::answer(&client.say(&model::question(place))) {
+            state.insert(place, held);
         }
     }
     state
@@ -85,7 +87,7 @@ fn bursts_can_be_explained(shards: usize, seconds: u64) {
         }
         bursts += 1;
     }
-    println!("{bursts} bursts with {shards} shards");
+    println!("{bursts} bursts with {shards} shards: {} calls", bursts * CLIENTS * CALLS_A_BURST);
     assert!(bursts > 0);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Input comes in pieces, sends complete late, rings between cores are tiny, turns of cores mix in every way, clients
 //! break off at any moment. Checked are: what clients heard has a serial order (the checker of `tests/serializability`,
-//! with simulated time); every call is answered, in order; and when all have gone, no core holds a transaction, a lock, a
+//! with simulated time); every call is answered, in order; no element is popped twice or lost; and when all have gone, no core holds a transaction, a lock, a
 //! watch or a client, and each shard is sound.
 //!
 //! A failure prints its seed; `RINGKEY_SEED=n` begins with that seed. The same seed gives the same run.
@@ -91,10 +91,9 @@ impl World {
     /// What every key holds.
     fn state(&mut self, client: &mut Client) -> State {
         let mut state = State::new();
-        for i in 0..model::KEYS {
-            let reply = self.say(client, &format!("GET {}", key(i)));
-            if reply != "(nil)" {
-                state.insert(i, reply.text());
+        for place in 0..model::PLACES {
+            if let Some(held) = model::answer(&self.say(client, &model::question(place))) {
+                state.insert(place, held);
             }
         }
         state
@@ -235,6 +234,10 @@ fn pipeline(rng: &mut Prng) -> Vec<u8> {
     for _ in 0..1 + rng.below(12) {
         match rng.below(8) {
             0 => out.extend(words(&format!("WATCH {} {}", key(rng.below(4) as usize), key(rng.below(4) as usize)))),
+            1 if rng.below(2) == 0 => {
+                let call = ["BLPOP x y z list:0 0", "BZPOPMIN x y z 0", "XREAD BLOCK 0 STREAMS x y z $ $ $", "BLPOP list:1 0"];
+                out.extend(words(call[rng.below(4) as usize]));
+            }
             1 => out.extend(words("MULTI")),
             2 => out.extend(words("EXEC")),
             3 => out.extend(words(["FLUSHALL", "SWAPDB 0 1", "RANDOMKEY", "KEYS *", "UNWATCH", "NOSUCH"][rng.below(6) as usize])),
@@ -279,6 +282,70 @@ fn clients_that_break_off_at_any_moment_leave_nothing() {
         assert_eq!(world.say(&mut client, "MSET a 1 b 2 c 3 d 4"), "OK");
         assert_eq!(world.say(&mut client, "DBSIZE"), ":4");
         client.peer.finish();
+        world.assert_quiet();
+    });
+}
+
+/// Pushes and blocking pops by clients of which many break off while they wait, or while they are being answered.
+#[test]
+fn no_element_is_heard_twice_and_none_is_lost_but_on_its_way_to_who_has_gone() {
+    with_seeds(4, |seed| {
+        let (mut world, mut rng) = world(seed);
+        let (mut pushing, mut clients) = (world.client(), Vec::<Client>::new());
+        let (mut pushed, mut gone, mut heard) = (0, 0, Vec::new());
+        let hear = |client: &mut Client, heard: &mut Vec<u64>| {
+            while let Some(reply) = client.hear() {
+                heard.push(reply.array()[1].text().parse().unwrap());
+            }
+        };
+        for _ in 0..150 {
+            match rng.below(6) {
+                0 | 1 => {
+                    let keys = ["a", "a b c d", "d c b a", "b x y", "c a"][rng.below(5) as usize];
+                    let pop = ["BLPOP", "BRPOP", "BZPOPMIN"][rng.below(3) as usize];
+                    let prefix = if pop == "BZPOPMIN" { "z" } else { "l" };
+                    let keys: Vec<String> = keys.split(' ').map(|key| format!("{prefix}{key}")).collect();
+                    let client = world.client();
+                    client.peer.send(&words(&format!("{pop} {} 0", keys.join(" "))));
+                    clients.push(client);
+                }
+                2 | 3 => {
+                    let at = ["a", "b", "c", "d"][rng.below(4) as usize];
+                    let call = if rng.below(2) == 0 { format!("RPUSH l{at} {pushed}") } else { format!("ZADD z{at} 1 {pushed}") };
+                    assert!(!world.say(&mut pushing, &call).is_error());
+                    pushed += 1;
+                }
+                4 if !clients.is_empty() => {
+                    let mut client = clients.swap_remove(rng.below(clients.len() as u64) as usize);
+                    hear(&mut client, &mut heard);
+                    if rng.below(2) == 0 { client.peer.reset() } else { client.peer.finish() }
+                    gone += 1;
+                }
+                _ => (0..rng.below(30)).for_each(|_| world.turn()),
+            }
+            clients.iter_mut().for_each(|client| hear(client, &mut heard));
+        }
+        // All who still wait go; those who were answered hear it first.
+        (0..3000).for_each(|_| world.turn());
+        for mut client in clients {
+            hear(&mut client, &mut heard);
+            client.peer.finish();
+            gone += 1;
+        }
+        (0..3000).for_each(|_| world.turn());
+        let mut left = Vec::new();
+        for at in ["a", "b", "c", "d"] {
+            for call in [format!("LRANGE l{at} 0 -1"), format!("ZRANGE z{at} 0 -1")] {
+                left.extend(world.say(&mut pushing, &call).array().iter().map(|e| e.text().parse::<u64>().unwrap()));
+            }
+        }
+        let mut all = [heard.clone(), left.clone()].concat();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before, "an element is heard twice: heard {heard:?}, left {left:?}");
+        assert!(all.len() as u64 + gone >= pushed, "{pushed} pushed, {} heard, {} left, {gone} gone", heard.len(), left.len());
+        pushing.peer.finish();
         world.assert_quiet();
     });
 }
