@@ -113,12 +113,10 @@ const TO_COME: &[&str] = &[
     "cluster|links", "cluster|meet", "cluster|migrateslots", "cluster|myid", "cluster|myshardid", "cluster|nodes",
     "cluster|replicas", "cluster|replicate", "cluster|reset", "cluster|saveconfig", "cluster|set-config-epoch",
     "cluster|setslot", "cluster|shards", "cluster|slaves", "cluster|slot-stats", "cluster|slots", "cluster|syncslots",
-    // Client-side caching and imports.
+    // Client-side caching.
     "client|caching", "client|getredir", "client|tracking", "client|trackinginfo",
-    // Payloads.
-    "dump", "migrate", "restore", "restore-asking",
-    // MONITOR.
-    "monitor",
+    // Between servers.
+    "migrate", "restore-asking",
     // Scripts and functions.
     "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "function|delete", "function|dump",
     "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore",
@@ -126,9 +124,6 @@ const TO_COME: &[&str] = &[
     "script|load", "script|show",
     // Persistence and replication.
     "bgrewriteaof", "bgsave", "lastsave", "save", "failover", "psync", "replconf", "replicaof", "slaveof", "sync",
-    // Latency.
-    "latency", "latency|doctor", "latency|graph", "latency|help", "latency|histogram", "latency|history",
-    "latency|latest", "latency|reset",
     // Modules.
     "module", "module|help", "module|list", "module|load", "module|loadex", "module|unload",
 ];

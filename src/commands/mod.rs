@@ -14,6 +14,7 @@ pub mod connection;
 pub mod debug;
 pub mod handshake;
 pub mod info;
+pub mod latency;
 pub mod memory;
 pub mod monitor;
 pub mod pubsub;
@@ -52,6 +53,7 @@ pub const FAMILIES: &[&[ServerCommand]] = &[
     debug::ROWS,
     handshake::ROWS,
     info::ROWS,
+    latency::ROWS,
     monitor::ROWS,
     pubsub::ROWS,
     server::ROWS,

@@ -376,6 +376,13 @@ impl Default for Percentiles {
     }
 }
 
+impl Percentiles {
+    /// Each with its text.
+    pub fn named(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        self.0.iter().map(|number| (percentile_text(*number), *number))
+    }
+}
+
 impl Value for Percentiles {
     fn set(&mut self, words: &[&[u8]], _: &Rule, _: Origin) -> Result<bool, Reason> {
         let mut new = Vec::new();

@@ -70,6 +70,18 @@ impl Center {
             stat.failed += 1;
             self.stats.count_error(reply);
         }
+        if self.thresholds.track_calls {
+            self.latency.record(entry.id, ticks);
+        }
+        self.note_latency(if entry.is(flag::FAST) { "fast-command" } else { "command" }, ticks);
+    }
+
+    /// Notes an event that may have held the server up.
+    #[inline]
+    pub fn note_latency(&mut self, event: &'static str, ticks: u64) {
+        if ticks >= self.thresholds.latency_ticks {
+            self.latency.note(event, self.now_ms / 1000, clock::ticks_to_us(ticks) / 1000);
+        }
     }
 
     /// Notes a call that was slow or whose reply was large, for whoever knows the client to log it.

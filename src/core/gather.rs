@@ -62,17 +62,14 @@ impl Center {
                 let start = assembly.out.len();
                 let mut reply = Reply::new(&mut assembly.out, resp);
                 (gather.finish)(self, &mut connection.session, reports, &mut reply);
-                self.end_asking(gather.asker, &connection.session, assembly.out.len() - start);
+                self.end_asking(gather.asker, &connection.session, &assembly.out[start..]);
                 self.assemble(&mut connection, assembly);
             }
             None => {
                 let mut out = Vec::new();
                 let mut reply = Reply::new(&mut out, resp);
                 (gather.finish)(self, &mut connection.session, reports, &mut reply);
-                if out.first() == Some(&b'-') {
-                    self.stats.count_error(&out);
-                }
-                self.end_asking(gather.asker, &connection.session, out.len());
+                self.end_asking(gather.asker, &connection.session, &out);
                 self.end_stall(gather.conn, &mut connection, gather.ticket, &out);
             }
         }
@@ -80,11 +77,11 @@ impl Center {
     }
 
     /// The call that asked all cores has its answer: what it took is counted, and logged if it was much.
-    fn end_asking(&mut self, asker: Option<(OwnedCall, u64)>, session: &Session, reply_bytes: usize) {
+    fn end_asking(&mut self, asker: Option<(OwnedCall, u64)>, session: &Session, reply: &[u8]) {
         let Some((call, begin)) = asker else { return };
         let ticks = clock::ticks().wrapping_sub(begin);
-        self.stats.commands[call.entry.id as usize].ticks += ticks;
-        self.note_slow(call.entry, call.argv(), ticks, reply_bytes);
+        self.count(call.entry, ticks, reply.first() == Some(&b'-'), reply);
+        self.note_slow(call.entry, call.argv(), ticks, reply.len());
         if let Some(slow) = self.slow.take() {
             self.log_slow(slow, Some(session));
         }

@@ -59,6 +59,7 @@ use crate::coordinator::transaction::Coordinator;
 use crate::mesh::Endpoint;
 use crate::runtime::ConnId;
 use crate::stats::Stats;
+use crate::stats::latency::Latency;
 use crate::stats::slowlog::{CallLog, SlowCall};
 use keywait::Waiters;
 use clients::Clients;
@@ -116,6 +117,10 @@ pub struct Thresholds {
     pub request_bytes: u64,
     /// Unread output from which on a client's further requests wait.
     pub unread_bytes: usize,
+    /// Ticks from which on an event enters the latency monitor; `u64::MAX`: never.
+    pub latency_ticks: u64,
+    /// The duration of every call is counted.
+    pub track_calls: bool,
 }
 
 /// Unread output of a client without limits from which on its further requests wait.
@@ -144,6 +149,8 @@ pub struct Center {
     pub stats: Stats,
     /// How far they were of late.
     history: crate::stats::rate::History,
+    /// What took long.
+    pub latency: Latency,
     /// SLOWLOG and COMMANDLOG, by kind.
     pub logs: [CallLog; 3],
     /// Unread output from which on a client's limits are looked at; DEBUG CLIENT-ENFORCE-REPLY-LIST makes it none.
@@ -223,10 +230,18 @@ impl Center {
             stats: Stats::default(),
             history: Default::default(),
             logs: Default::default(),
+            latency: Latency::default(),
             look_at_output_bytes: clients::LOOK_AT_OUTPUT_BYTES,
             room: Default::default(),
             now_ms: crate::stats::clock::unix_ms(),
-            thresholds: Thresholds { slow_ticks: u64::MAX, reply_bytes: u64::MAX, request_bytes: u64::MAX, unread_bytes: usize::MAX },
+            thresholds: Thresholds {
+                slow_ticks: u64::MAX,
+                reply_bytes: u64::MAX,
+                request_bytes: u64::MAX,
+                latency_ticks: u64::MAX,
+                track_calls: true,
+                unread_bytes: usize::MAX,
+            },
             paused: None,
             ticks_paused: false,
             monitors: Vec::new(),
@@ -288,6 +303,11 @@ impl Center {
             request_bytes: threshold(w.commandlog_request_larger_than, w.commandlog_large_request_max_len),
             // Where there is a limit, the client is to meet it.
             unread_bytes: if unlimited { UNREAD_BYTES_MAX } else { usize::MAX },
+            latency_ticks: match u64::try_from(w.latency_monitor_threshold) {
+                Ok(ms @ 1..) => to_ticks(ms.saturating_mul(1000)),
+                _ => u64::MAX,
+            },
+            track_calls: w.latency_tracking,
         };
         self.shard.keyspace.keep_expired = c.general.import_mode;
         let limits = shards::exec::Limits {

@@ -205,8 +205,8 @@ impl Center {
             Reply::new(&mut assembly.out, resp).error(error.text());
         }
         let asks = matches!(flow, Ok(Flow::Gather { .. }));
-        self.count(call.entry, if asks { 0 } else { ticks }, flow.is_err(), &assembly.out[start..]);
         if !asks {
+            self.count(call.entry, ticks, flow.is_err(), &assembly.out[start..]);
             self.note_slow(call.entry, call.argv(), ticks, assembly.out.len() - start);
         }
         if let Some(slow) = self.slow.take() {

@@ -5,6 +5,7 @@ use crate::connection::Stall;
 use crate::mesh::MeshCounts;
 use crate::process::CpuTime;
 use crate::stats::Stats;
+use crate::stats::histogram::Histogram;
 use crate::stats::rate::{Rates, Sample};
 
 /// Keys of one database on one core.
@@ -65,6 +66,8 @@ pub struct CoreReport {
     pub table_bytes: u64,
     /// Objects waiting to be dropped.
     pub pending_frees: u64,
+    /// By number of the command: how long its calls took.
+    pub histograms: Vec<Option<Box<Histogram>>>,
     /// Objects dropped in slices since the start.
     pub lazy_freed: u64,
     /// Messages to and from other cores.
@@ -105,6 +108,7 @@ impl Center {
             misses: keyspace.stats.misses,
             table_bytes: keyspace.memory_bytes() as u64,
             pending_frees: keyspace.pending_frees() as u64,
+            histograms: self.latency.calls.clone(),
             lazy_freed: keyspace.stats.lazy_freed,
             mesh: self.mesh.counts(),
             inbound: peers().map(|core| self.mesh.inbound_len(core) as u64).sum(),
@@ -156,6 +160,7 @@ impl Center {
     pub fn reset_stats(&mut self) {
         let dirty = self.stats.dirty;
         self.stats = Stats::default();
+        self.latency.calls.clear();
         self.stats.dirty = dirty;
         self.shard.keyspace.stats = Default::default();
         self.coordinator.retries = 0;

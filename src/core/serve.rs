@@ -204,6 +204,9 @@ impl Center {
                 }
             }
         }
+        if batch.spans.capacity() > KEEP_SPANS {
+            batch.spans = Vec::new();
+        }
         self.batch = batch;
         at
     }
@@ -489,8 +492,8 @@ impl Center {
         }
         // A call that has yet to ask all cores is timed and logged when it has its answer.
         let asks = matches!(flow, Ok(Flow::Gather { .. }));
-        self.count(entry, if asks { 0 } else { ticks }, failed, &out);
         if !asks {
+            self.count(entry, ticks, failed, &out);
             self.note_slow(entry, argv, ticks, out.len());
         }
         // EXEC is shown behind the commands it runs.
@@ -586,6 +589,8 @@ fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) ->
 
 /// Input kept of a connection whose call is under way; the rest waits in its socket.
 const UNREAD_WHILE_BUSY: usize = 1 << 20;
+/// Room for more arguments than these is not kept for the next requests.
+const KEEP_SPANS: usize = 16 << 10;
 
 /// Room made ahead for a big argument; the rest grows as it comes, so that announcing a gigabyte costs nothing.
 const RESERVE_MAX: usize = 1 << 20;

@@ -333,6 +333,7 @@ impl<I: Io> Core<I> {
             && self.center.shard.tick(now_ms, EXPIRE_LEAVES)
             && clock::ticks_to_us(clock::ticks().wrapping_sub(begin)) < TICK_BUDGET_US
         {}
+        self.center.note_latency("expire-cycle", clock::ticks().wrapping_sub(begin));
         self.center.commit();
         if now_ms - self.tended_ms >= TEND_MS {
             self.tended_ms = now_ms;

@@ -1,6 +1,8 @@
 //! What the server knows of itself: counters, command statistics, slow calls. Each core counts for itself; INFO adds up.
 
 pub mod clock;
+pub mod histogram;
+pub mod latency;
 pub mod rate;
 pub mod slowlog;
 

@@ -2,7 +2,7 @@
 
 use super::page::{Page, ratio};
 use super::totals::Totals;
-use crate::stats::clock::ticks_to_us;
+use crate::stats::clock::{ticks_per_us, ticks_to_us};
 
 /// # Persistence
 pub fn persistence(page: &mut Page, all: &Totals<'_>) {
@@ -162,8 +162,18 @@ pub fn errorstats(page: &mut Page, all: &Totals<'_>) {
 }
 
 /// # Latencystats
-pub fn latencystats(page: &mut Page, _: &Totals<'_>) {
+pub fn latencystats(page: &mut Page, all: &Totals<'_>) {
     page.section("Latencystats");
+    let watch = &all.center.config.watch;
+    if !watch.latency_tracking {
+        return;
+    }
+    for (name, histogram) in all.histograms() {
+        let us = |percent: f64| histogram.percentile(percent) as f64 / ticks_per_us();
+        let values: Vec<String> =
+            watch.latency_tracking_info_percentiles.named().map(|(name, percent)| format!("p{name}={:.3}", us(percent))).collect();
+        page.field(&format!("latency_percentiles_usec_{name}"), values.join(","));
+    }
 }
 
 /// # Debug

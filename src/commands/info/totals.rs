@@ -4,6 +4,8 @@ use crate::core::Center;
 use crate::core::report::{CoreReport, DatabaseReport};
 use crate::dispatch::table::table;
 use crate::stats::CommandStat;
+use crate::stats::histogram::Histogram;
+use crate::stats::latency::Latency;
 use std::collections::BTreeMap;
 
 /// All that sections are written from.
@@ -40,7 +42,11 @@ impl<'a> Totals<'a> {
     /// Keys of a database.
     pub fn database(&self, db: usize) -> DatabaseReport {
         let of = |core: &CoreReport| core.databases[db];
-        DatabaseReport { keys: self.sum(|c| of(c).keys), expires: self.sum(|c| of(c).expires), timed_hashes: self.sum(|c| of(c).timed_hashes) }
+        DatabaseReport {
+            keys: self.sum(|c| of(c).keys),
+            expires: self.sum(|c| of(c).expires),
+            timed_hashes: self.sum(|c| of(c).timed_hashes),
+        }
     }
 
     /// Commands that were called or refused, by name.
@@ -54,6 +60,14 @@ impl<'a> Totals<'a> {
             }
         }
         commands
+    }
+
+    /// How long the calls of commands took, by name.
+    pub fn histograms(&self) -> Vec<(&'static str, Histogram)> {
+        let mut all = Latency::default();
+        self.cores.iter().for_each(|core| all.add_calls(&core.histograms));
+        let named = all.calls.into_iter().zip(table().entries());
+        named.filter_map(|(histogram, entry)| Some((entry.full_name, *histogram?))).collect()
     }
 
     /// Error replies by code.

@@ -25,13 +25,12 @@ rows! { watch: Watch, "COMMAND LOG, LATENCY AND EVENTS", "Looking at what the se
         range(0, I64_MAX);
     "latency-monitor-threshold" => latency_monitor_threshold: i64 = 0,
         "Milliseconds from which an event enters the latency monitor; 0 turns it off.",
-        range(0, I64_MAX), later("latency is not recorded");
+        range(0, I64_MAX);
     "latency-tracking" => latency_tracking: bool = true,
-        "Keep a histogram of each command's run time.",
-        later("latency is not recorded");
+        "Keep a histogram of each command's run time.";
     "latency-tracking-info-percentiles" => latency_tracking_info_percentiles: Percentiles = Percentiles::default(),
         "Percentiles of it shown by INFO latencystats.",
-        multi_arg, later("latency is not recorded");
+        multi_arg;
     "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags::default(),
         "Which changes of keys are published: K keyspace, E keyevent, g generic, $ string, l list, s set, h hash, z sorted set, x expired, e evicted, t stream, m miss, d module, n new, A all but m and n.";
 }
