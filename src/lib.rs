@@ -20,6 +20,7 @@
 //! | [`config`] | every directive |
 //! | [`log`] | log lines and crash reports |
 //! | [`stats`] | what the server knows of itself |
+//! | [`tracking`] | client-side caching: who read what |
 //! | [`process`] | background, pid file, supervisor, limits |
 //! | [`identity`] | names and versions we give |
 //! | [`alloc`] | the allocator, counted |
@@ -44,3 +45,4 @@ pub mod pubsub;
 pub mod runtime;
 pub mod start;
 pub mod stats;
+pub mod tracking;

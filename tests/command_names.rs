@@ -113,8 +113,6 @@ const TO_COME: &[&str] = &[
     "cluster|links", "cluster|meet", "cluster|migrateslots", "cluster|myid", "cluster|myshardid", "cluster|nodes",
     "cluster|replicas", "cluster|replicate", "cluster|reset", "cluster|saveconfig", "cluster|set-config-epoch",
     "cluster|setslot", "cluster|shards", "cluster|slaves", "cluster|slot-stats", "cluster|slots", "cluster|syncslots",
-    // Client-side caching.
-    "client|caching", "client|getredir", "client|tracking", "client|trackinginfo",
     // Between servers.
     "migrate", "restore-asking",
     // Scripts and functions.

@@ -53,12 +53,13 @@ const SERVER: &[(&str, &[&str])] = &[
     ("stats", &["dispatch"]),
     // Subscribers are named by their connections.
     ("pubsub", &["runtime"]),
-    // A session holds its user, queued calls, its parser and its subscriptions.
-    ("connection", &["acl", "dispatch", "protocol", "pubsub"]),
+    ("tracking", &["runtime"]),
+    // A session holds its user, queued calls, its parser, its subscriptions and what it tracks.
+    ("connection", &["acl", "dispatch", "protocol", "pubsub", "tracking"]),
     // Rights are about commands; rules are quoted as lines of the configuration are.
     ("acl", &["config", "dispatch"]),
     // Transactions are made of calls and of a client's watched keys.
-    ("coordinator", &["connection", "dispatch"]),
+    ("coordinator", &["connection", "dispatch", "tracking"]),
     ("dispatch", &["commands", "config", "connection"]),
     ("commands", EVERYTHING),
     ("core", EVERYTHING),

@@ -201,6 +201,7 @@ fn reset(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     x.center.unwatch_all(x.session);
     x.center.forget_subscriptions(x.session, x.conn);
     x.center.end_monitor(x.session, x.conn);
+    x.center.stop_tracking(x.conn, x.session);
     let session = &mut *x.session;
     session.multi = None;
     session.db = 0;

@@ -4,6 +4,7 @@ use crate::acl::User;
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Entry;
 use crate::pubsub::subscriptions::Subscriptions;
+use crate::tracking::client::Tracking;
 use shards::error::CommandError;
 use shards::reply::Resp;
 use std::sync::Arc;
@@ -102,6 +103,8 @@ pub struct Session {
     pub monitor: bool,
     /// How it spelled EXEC, for those in MONITOR.
     pub exec_word: [u8; 4],
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<Tracking>>,
     /// Peer address as CLIENT LIST shows it.
     pub peer: Box<str>,
     /// Own address as CLIENT LIST shows it.
@@ -154,6 +157,7 @@ impl Session {
             subscriptions: None,
             monitor: false,
             exec_word: *b"exec",
+            tracking: None,
             peer: "".into(),
             local: "".into(),
             unix: false,
@@ -188,6 +192,23 @@ impl Session {
         self.subscriptions.as_ref().is_some_and(|s| !s.is_empty())
     }
 
+    /// True if the keys that the command to come reads are to be remembered.
+    #[inline]
+    pub fn tracks(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.remembers())
+    }
+
+    /// A command has run: what CLIENT CACHING said was for that one, or for the transaction that is being queued.
+    #[inline]
+    pub fn end_caching(&mut self, ran: Option<&Entry>) {
+        if let Some(tracking) = &mut self.tracking
+            && self.multi.is_none()
+            && ran.is_none_or(|entry| !entry.full_name.starts_with("client"))
+        {
+            tracking.caching = false;
+        }
+    }
+
     /// Heap bytes held.
     pub fn memory_bytes(&self) -> usize {
         self.name.capacity()
@@ -196,6 +217,7 @@ impl Session {
             + self.peer.len()
             + self.local.len()
             + self.subscriptions.as_ref().map_or(0, |s| s.memory_bytes())
+            + self.tracking.as_ref().map_or(0, |tracking| tracking.memory_bytes())
             + self.multi.as_ref().map_or(0, |m| m.bytes)
             + self.watched.iter().map(|w| w.key.len() + size_of::<Watched>()).sum::<usize>()
     }

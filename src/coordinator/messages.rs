@@ -2,6 +2,7 @@
 
 use crate::connection::session::Watched;
 use crate::dispatch::call::OwnedCall;
+use crate::tracking::By;
 use crate::dispatch::table::Entry;
 use shards::exec::{Block, PutBack};
 use shards::keyspace::guests::Loan;
@@ -26,6 +27,19 @@ pub struct Calls {
     pub client: u64,
     /// The one call may wait for its keys (it is no EXEC).
     pub may_block: bool,
+    /// On whose account they run.
+    pub by: By,
+}
+
+/// Keys that a shard is to lend.
+#[derive(Debug, Clone)]
+pub struct Lending {
+    /// Which.
+    pub keys: Vec<DbKey>,
+    /// Those of them that a client which tracks is about to read.
+    pub reads: Vec<Box<[u8]>>,
+    /// That client.
+    pub by: By,
 }
 
 /// What a shard does the moment it grants.
@@ -36,7 +50,7 @@ pub enum Work {
     /// Runs these; only reads, or the transaction has this shard alone.
     Run(Calls),
     /// Lends these keys.
-    Lend(Vec<DbKey>),
+    Lend(Lending),
 }
 
 /// From a coordinator to a shard.
@@ -76,7 +90,7 @@ pub enum Request {
         /// The transaction.
         txid: TxId,
         /// Which.
-        keys: Vec<DbKey>,
+        lending: Lending,
     },
     /// Leaves a waiter on keys of this shard, for a call over several shards that found nothing.
     Await {
@@ -98,6 +112,8 @@ pub enum Request {
     TakeBack {
         /// The keys.
         loans: Vec<Loan>,
+        /// On whose account they were borrowed.
+        by: By,
     },
     /// Lets go of the locks.
     Conclude {

@@ -5,10 +5,12 @@
 //! is undone before all shards have answered, so no answer ever comes late.
 
 use super::merge::{is_null, merge};
-use super::messages::{Answer, Calls, DbKey, Request, Work};
+use super::messages::{Answer, Calls, DbKey, Lending, Request, Work};
 use super::plan::{How, Plan, Step};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::Target;
+use crate::tracking::{By, Hold};
+use shards::command::flag;
 use shards::exec::{Block, PutBack};
 use shards::keyspace::guests::Loan;
 use shards::keyspace::slots::key_owner;
@@ -33,6 +35,8 @@ pub struct Order<C> {
     pub may_block: bool,
     /// The number under which its call waits on its shards already.
     pub wait: Option<u64>,
+    /// On whose account its calls run.
+    pub by: By,
 }
 
 /// How a transaction ended.
@@ -219,7 +223,7 @@ impl<C: Copy> Transaction<C> {
                 Work::Run(self.batch(&step.calls))
             }
             How::Loan { lenders, .. } => match lenders.iter().find(|(lender, _)| *lender == shard) {
-                Some((_, keys)) => Work::Lend(keys.clone()),
+                Some((_, keys)) => Work::Lend(self.lending(step, keys)),
                 None => Work::Wait,
             },
             _ => Work::Wait,
@@ -238,7 +242,23 @@ impl<C: Copy> Transaction<C> {
             sees_expired: self.order.sees_expired,
             client: self.order.client_id,
             may_block: self.order.may_block,
+            by: self.order.by,
         }
+    }
+
+    /// What a shard is to lend for a step, and what of it the client will have read.
+    fn lending(&self, step: &Step, keys: &[DbKey]) -> Lending {
+        let by = self.order.by;
+        let mut reads: Vec<Box<[u8]>> = Vec::new();
+        let reading = step.calls.iter().map(|i| &self.calls[*i]).filter(|call| by.tracks && call.entry.is(flag::READONLY));
+        for call in reading {
+            let mut found = Vec::new();
+            if call.entry.key_indexes(call.argv(), &mut found).is_ok() {
+                let lent = |key: &&[u8]| keys.iter().any(|(_, lent)| **lent == **key);
+                reads.extend(found.into_iter().map(|at| call.argv().get(at)).filter(lent).map(Box::from));
+            }
+        }
+        Lending { keys: keys.to_vec(), reads, by }
     }
 
     fn take(&mut self, from: usize, answer: Answer) {
@@ -314,7 +334,7 @@ impl<C: Copy> Transaction<C> {
                     self.asked = 1;
                 } else {
                     for (shard, keys) in lenders {
-                        out.push((*shard, Request::Lend { txid, keys: keys.clone() }));
+                        out.push((*shard, Request::Lend { txid, lending: self.lending(step, keys) }));
                     }
                     self.missing = lenders.len();
                     self.asked = 0;
@@ -354,7 +374,7 @@ impl<C: Copy> Transaction<C> {
                 false
             }
             How::Loan { .. } => {
-                give_back(std::mem::take(&mut self.loans), shards, out);
+                give_back(std::mem::take(&mut self.loans), shards, self.order.by, out);
                 true
             }
             // First the keys are told, then they are lent, then the call runs.
@@ -364,7 +384,9 @@ impl<C: Copy> Transaction<C> {
                 let lenders = lenders(*home, named.iter().cloned().chain(reached));
                 self.missing = lenders.len();
                 self.asked = 1;
-                out.extend(lenders.into_iter().map(|(shard, keys)| (shard, Request::Lend { txid, keys })));
+                let step = &self.plan.steps[at];
+                let lend = |keys: Vec<DbKey>| Request::Lend { txid, lending: self.lending(step, &keys) };
+                out.extend(lenders.into_iter().map(|(shard, keys)| (shard, lend(keys))));
                 self.missing == 0 && self.end_step(txid, at, shards, out)
             }
             How::Reach { home, .. } if self.asked == 1 => {
@@ -375,7 +397,7 @@ impl<C: Copy> Transaction<C> {
                 false
             }
             How::Reach { .. } => {
-                give_back(std::mem::take(&mut self.loans), shards, out);
+                give_back(std::mem::take(&mut self.loans), shards, self.order.by, out);
                 true
             }
             How::Split { merge: how, places, .. } => {
@@ -402,7 +424,7 @@ impl<C: Copy> Transaction<C> {
 
     /// Sends borrowed keys home and lets go of every lock.
     fn let_go(&mut self, txid: TxId, shards: usize, out: &mut Outbox) {
-        give_back(std::mem::take(&mut self.loans), shards, out);
+        give_back(std::mem::take(&mut self.loans), shards, self.order.by, out);
         for shard in self.plan.locks.keys() {
             out.push((*shard, Request::Conclude { txid }));
         }
@@ -418,12 +440,13 @@ fn lenders(home: usize, keys: impl Iterator<Item = (usize, DbKey)>) -> BTreeMap<
     by_shard.into_iter().map(|(shard, keys)| (shard, keys.into_iter().collect())).collect()
 }
 
-fn give_back(loans: Vec<Loan>, shards: usize, out: &mut Outbox) {
+fn give_back(loans: Vec<Loan>, shards: usize, by: By, out: &mut Outbox) {
+    let by = By { hold: Hold::UnlessItWaits, ..by };
     let mut by_shard: HashMap<usize, Vec<Loan>> = HashMap::new();
     for loan in loans {
         by_shard.entry(key_owner(&loan.key, shards)).or_default().push(loan);
     }
-    out.extend(by_shard.into_iter().map(|(shard, loans)| (shard, Request::TakeBack { loans })));
+    out.extend(by_shard.into_iter().map(|(shard, loans)| (shard, Request::TakeBack { loans, by })));
 }
 
 /// True for a call the server runs itself.

@@ -7,6 +7,7 @@ use crate::connection::session::Session;
 use crate::dispatch::secrets::{REDACTED, secrets};
 use crate::dispatch::table::Entry;
 use crate::stats::clock;
+use crate::tracking::By;
 use crate::stats::slowlog::{LogKind, SlowCall};
 use shards::args::Args;
 use shards::command::flag;
@@ -27,6 +28,8 @@ pub struct How {
     pub sees_expired: bool,
     /// It may wait for its keys.
     pub may_block: bool,
+    /// On whose account.
+    pub by: By,
 }
 
 impl Center {
@@ -44,6 +47,7 @@ impl Center {
         if how.may_block && entry.is(flag::BLOCKING) {
             self.shard.set_may_block(true);
         }
+        self.begin_call_by(how.by);
         let outcome = self.shard.execute(&call, self.now_ms, out);
         if outcome == Outcome::Blocked {
             // It is counted when it has its answer.
@@ -53,6 +57,7 @@ impl Center {
         if how.may_block && entry.is(flag::BLOCKING) {
             self.shard.set_may_block(false);
         }
+        self.note_reads(entry, argv, how.by);
         let ticks = clock::ticks().wrapping_sub(begin);
         self.count(entry, ticks, outcome == Outcome::Failed, &out[start..]);
         self.note_slow(entry, argv, ticks, out.len() - start);

@@ -127,6 +127,7 @@ impl Center {
         self.forget_subscriptions(&mut connection.session, conn);
         self.end_monitor(&mut connection.session, conn);
         self.unwatch_all(&mut connection.session);
+        self.stop_tracking(conn, &mut connection.session);
         if connection.waits_for_keys() {
             self.cancel_client(conn, Cancel::Gone);
         }

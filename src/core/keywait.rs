@@ -31,6 +31,7 @@ use crate::dispatch::route::lock_set;
 use crate::dispatch::table::{Entry, table};
 use crate::runtime::ConnId;
 use crate::stats::clock;
+use crate::tracking::{By, Hold};
 use shards::command::Group;
 use shards::exec::{Block, PutBack};
 use shards::keyspace::blocked::DbKey;
@@ -288,12 +289,15 @@ impl Center {
         self.shard.set_may_block(true);
         let How { db, resp, no_touch, sees_expired, .. } = how;
         let shard_call = Call { row, argv: call.argv(), db, resp, no_touch, sees_expired };
+        let by = By { hold: Hold::UntilAnswered, ..how.by };
+        self.begin_call_by(by);
         let outcome = self.shard.execute(&shard_call, self.now_ms, &mut out);
         self.shard.set_may_block(false);
         if outcome == Outcome::Blocked {
             self.shard.take_block();
             return self.commit();
         }
+        self.note_reads(call.entry, call.argv(), by);
         let ticks = clock::ticks().wrapping_sub(begin);
         let put_back = self.shard.take_put_back();
         self.commit();
@@ -322,7 +326,8 @@ impl Center {
 
     /// Puts back what was taken here.
     pub(super) fn run_put_back(&mut self, put_back: PutBack) {
-        let how = How { db: put_back.db, resp: Resp::V2, no_touch: true, sees_expired: false, may_block: false };
+        let by = By::default();
+        let how = How { db: put_back.db, resp: Resp::V2, no_touch: true, sees_expired: false, may_block: false, by };
         for argv in put_back.calls {
             let entry = table().find(&argv[0]).expect("a call names a command");
             let call = OwnedCall::of_parts(entry, put_back.db, argv.iter().map(|arg| &**arg));

@@ -247,6 +247,10 @@ impl Center {
 
     /// A slice between turns, if the limit is passed. True if there may be more to do at once.
     pub(super) fn evict_between_turns(&mut self) -> bool {
+        // A turn that took much is measured: nobody may come who needs room for a long time.
+        if self.room.is_limited() && alloc::own_bytes() - self.room.allocated > BYTES {
+            self.measure();
+        }
         if !self.room.wants_turns() {
             return false;
         }

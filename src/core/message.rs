@@ -13,6 +13,7 @@
 //! Lengths count the whole record. Numbers are in the machine's own order: both ends are one process.
 
 use super::query::{Question, Report};
+use super::track::Notice;
 use crate::stats::slowlog::SlowCall;
 use crate::coordinator::messages::{Answer, Request};
 use crate::dispatch::table::{Entry, table};
@@ -30,6 +31,13 @@ pub enum Message {
     Replies(Vec<u8>),
     /// A batch of pushes ([`super::push`]).
     Pushes(Vec<u8>),
+    /// What clients that keep copies are to be told; behind the replies of the same turn.
+    Notices(Vec<Notice>),
+    /// The sender's shard was emptied, so many times by now.
+    Flushed {
+        /// How many.
+        count: u64,
+    },
     /// A connection to adopt.
     Adopt {
         /// The socket.
@@ -101,6 +109,8 @@ pub struct CallHeader {
     pub no_touch: bool,
     /// CLIENT IMPORT-SOURCE: it finds keys whose time is over, while `import-mode` keeps them.
     pub sees_expired: bool,
+    /// The client tracks what it reads.
+    pub tracks: bool,
     /// The client, on the core that sent the batch.
     pub conn: ConnId,
     /// Where its reply belongs.
@@ -113,6 +123,7 @@ pub const REPLY_HEADER: usize = 4 + 8 + 8;
 const FLAG_RESP3: u8 = 1;
 const FLAG_NO_TOUCH: u8 = 2;
 const FLAG_SEES_EXPIRED: u8 = 4;
+const FLAG_TRACKS: u8 = 8;
 
 /// Appends a call to a batch.
 #[inline]
@@ -125,7 +136,8 @@ pub fn push_call(batch: &mut Vec<u8>, header: &CallHeader, argv: Args<'_>) {
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     let flags = flag(header.resp == Resp::V3, FLAG_RESP3)
         | flag(header.no_touch, FLAG_NO_TOUCH)
-        | flag(header.sees_expired, FLAG_SEES_EXPIRED);
+        | flag(header.sees_expired, FLAG_SEES_EXPIRED)
+        | flag(header.tracks, FLAG_TRACKS);
     let mut head = [0u8; CALL_HEADER];
     head[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
     head[4..6].copy_from_slice(&header.entry.id.to_ne_bytes());
@@ -192,6 +204,7 @@ fn header_of(head: &[u8]) -> CallHeader {
         resp: if head[6] & FLAG_RESP3 != 0 { Resp::V3 } else { Resp::V2 },
         no_touch: head[6] & FLAG_NO_TOUCH != 0,
         sees_expired: head[6] & FLAG_SEES_EXPIRED != 0,
+        tracks: head[6] & FLAG_TRACKS != 0,
         conn: ConnId(u64_at(head, 8)),
         ticket: u64_at(head, 16),
     }
@@ -235,6 +248,7 @@ mod tests {
             resp: Resp::V3,
             no_touch: true,
             sees_expired: true,
+            tracks: true,
             conn: ConnId::new(7, 3),
             ticket: 1 << 40,
         };
@@ -244,7 +258,7 @@ mod tests {
         let mut found = vec![];
         let (h, next) = read_call(&batch, 0, &mut found);
         assert_eq!((h.entry.id, h.db, h.resp, h.conn, h.ticket), (get.id, 9, Resp::V3, header.conn, 1 << 40));
-        assert!(h.no_touch && h.sees_expired);
+        assert!(h.no_touch && h.sees_expired && h.tracks);
         assert_eq!(Args::new(&batch, &found).iter().collect::<Vec<_>>(), [&b"get"[..], b"key"]);
         let (h, end) = read_call(&batch, next, &mut found);
         assert_eq!((h.ticket, end), (2, batch.len()));

@@ -25,6 +25,7 @@
 //! | `monitor.rs` | MONITOR |
 //! | `publish.rs` | PUBLISH, and telling all cores who listens |
 //! | `push.rs` | frames for connections of any core: messages, invalidations, MONITOR |
+//! | `track.rs` | client-side caching: reads remembered, changes told |
 //! | `message.rs` | what cores say to each other |
 //! | `shared.rs` | the few things cores share |
 
@@ -48,6 +49,7 @@ pub mod report;
 pub mod rights;
 pub mod serve;
 pub mod shared;
+pub mod track;
 pub mod turn;
 pub mod world;
 
@@ -188,6 +190,8 @@ pub struct Center {
     doomed: Vec<ConnId>,
     /// Who listens to which channel; away while a message is delivered.
     pubsub: Option<Box<crate::pubsub::PubSub>>,
+    /// Client-side caching.
+    pub tracker: track::Tracker,
     spare: Vec<Vec<u8>>,
     loopback: VecDeque<Message>,
     actions: Vec<Action>,
@@ -259,6 +263,7 @@ impl Center {
             strays: Vec::new(),
             doomed: Vec::new(),
             pubsub: Some(Box::new(crate::pubsub::PubSub::new(seed))),
+            tracker: track::Tracker::new(cores),
             spare: Vec::new(),
             loopback: VecDeque::new(),
             actions: Vec::new(),
@@ -395,6 +400,9 @@ impl Center {
                 let batch = std::mem::replace(&mut batches[core], next);
                 self.mesh.post(core, message(batch));
             }
+        }
+        if let Some(notices) = self.tracker.outgoing(core) {
+            self.mesh.post(core, notices);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::dispatch::call::OwnedCall;
 use crate::dispatch::table::{Entry, Target, table};
 use crate::runtime::ConnId;
 use crate::stats::clock;
+use crate::tracking::{By, Hold};
 use shards::args::Args;
 use shards::error::CommandError;
 use shards::keyspace::slots::key_owner;
@@ -74,10 +75,11 @@ impl Center {
     ) {
         let session = &connection.session;
         let Session { id: client_id, resp, no_touch, import_source: sees_expired, .. } = *session;
+        let by = By { hold: Hold::UntilAnswered, ..self.by(conn, session) };
         let ticket = connection.replies.reserve(session.wants_reply());
         connection.stall = Some(Stall::Working(ticket));
         let client = Client { conn, ticket, exec, waits: false };
-        let order = Order { client, client_id, resp, no_touch, sees_expired, may_block: !exec, wait: None };
+        let order = Order { client, client_id, resp, no_touch, sees_expired, may_block: !exec, wait: None, by };
         let mut out = Outbox::new();
         self.stats.transactions += 1;
         let txid = self.shared.txid();

@@ -18,7 +18,7 @@ impl Center {
         let classes = !(NotifyFlags::KEYSPACE | NotifyFlags::KEYEVENT | NotifyFlags::MISS);
         self.wants.changes = to_anybody && self.notify.has(classes);
         self.wants.misses = to_anybody && self.notify.has(NotifyFlags::MISS);
-        self.shard.effects().wants = self.wants;
+        self.listen();
     }
 
     /// Publishes the events among the effects.

@@ -7,10 +7,11 @@ use super::Center;
 use super::call::How;
 use super::message::{self, Message};
 use crate::connection::session::Watched;
-use crate::coordinator::messages::{Answer, Calls, Request, Work};
+use crate::coordinator::messages::{Answer, Calls, Lending, Request, Work};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route;
 use crate::runtime::ConnId;
+use crate::tracking::{By, Hold, Who};
 use shards::args::Args;
 use shards::exec::Block;
 use shards::keyspace::guests::Loan;
@@ -92,7 +93,9 @@ impl Center {
     #[inline]
     fn run_call_for(&mut self, from: usize, header: message::CallHeader, argv: Args<'_>) {
         let message::CallHeader { db, resp, no_touch, sees_expired, .. } = header;
-        let how = How { db, resp, no_touch, sees_expired, may_block: true };
+        let who = Who { core: u16::try_from(from).expect("cores are few"), conn: header.conn };
+        let by = By { who: Some(who), tracks: header.tracks, hold: Hold::No };
+        let how = How { db, resp, no_touch, sees_expired, may_block: true, by };
         let locked = !self.shard.locks.is_empty();
         if locked && !self.shard.locks.admits(&route::lock_set(header.entry, argv, how.db)) {
             let call = OwnedCall::new(header.entry, how.db, argv);
@@ -190,11 +193,12 @@ impl Center {
                 let keys = self.reached(&call);
                 self.answer(from, Answer::Reached { txid, keys });
             }
-            Request::Lend { txid, keys } => {
-                let loans = self.lend(&keys);
+            Request::Lend { txid, lending } => {
+                let loans = self.lend(lending);
                 self.answer(from, Answer::Lent { txid, loans });
             }
-            Request::TakeBack { loans } => {
+            Request::TakeBack { loans, by } => {
+                self.note_returned(&loans, by);
                 self.shard.take_back(loans);
                 self.commit();
             }
@@ -232,7 +236,7 @@ impl Center {
         let (mut replies, mut loans) = (Vec::new(), Vec::new());
         match work {
             Work::Run(calls) if unchanged => (replies, ..) = self.run_transaction_calls(&calls, Vec::new()),
-            Work::Lend(keys) => loans = self.lend(&keys),
+            Work::Lend(lending) => loans = self.lend(lending),
             _ => {}
         }
         self.answer(core, Answer::Granted { txid, unchanged, replies, loans });
@@ -263,8 +267,9 @@ impl Center {
         keys
     }
 
-    fn lend(&mut self, keys: &[(u32, Box<[u8]>)]) -> Vec<Loan> {
-        let loans = self.shard.lend(self.now_ms, keys.iter().map(|(db, key)| (*db, &**key)));
+    fn lend(&mut self, lending: Lending) -> Vec<Loan> {
+        let loans = self.shard.lend(self.now_ms, lending.keys.iter().map(|(db, key)| (*db, &**key)));
+        self.note_lent(lending.reads, lending.by);
         self.commit();
         loans
     }
@@ -278,8 +283,8 @@ impl Center {
         }
         let mut replies = Vec::with_capacity(calls.calls.len());
         for call in &calls.calls {
-            let Calls { resp, no_touch, sees_expired, may_block, .. } = *calls;
-            let how = How { db: call.db, resp, no_touch, sees_expired, may_block };
+            let Calls { resp, no_touch, sees_expired, may_block, by, .. } = *calls;
+            let how = How { db: call.db, resp, no_touch, sees_expired, may_block, by };
             let mut out = Vec::new();
             if self.call(call.entry, call.argv(), how, &mut out) == Outcome::Blocked {
                 block = self.shard.take_block();

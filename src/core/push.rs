@@ -63,7 +63,7 @@ fn u32_at(batch: &[u8], at: usize) -> u32 {
 impl Connection {
     /// Puts a frame among the replies, in the client's protocol.
     #[inline]
-    fn push(&mut self, frame: &[u8]) {
+    pub(super) fn push(&mut self, frame: &[u8]) {
         match frame.split_first() {
             Some((b'>', rest)) if self.session.resp == Resp::V2 => self.replies.push_parts(b"*", rest),
             _ => self.replies.push_parts(frame, b""),
@@ -155,6 +155,7 @@ impl Center {
         if !self.strays.is_empty() {
             self.settle_strays_of(conn, connection);
         }
+        self.settle_notices(conn, connection);
     }
 
     #[cold]

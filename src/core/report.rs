@@ -41,6 +41,19 @@ pub struct ClientsReport {
 }
 
 
+/// Client-side caching on one core.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrackingReport {
+    /// Clients that track, of all cores.
+    pub clients: u64,
+    /// Keys of this shard that were read.
+    pub keys: u64,
+    /// Their readers.
+    pub items: u64,
+    /// Prefixes, the same on all cores.
+    pub prefixes: u64,
+}
+
 /// All one core tells.
 #[derive(Clone, Debug)]
 pub struct CoreReport {
@@ -50,6 +63,8 @@ pub struct CoreReport {
     pub rates: Rates,
     /// Its clients.
     pub clients: ClientsReport,
+    /// Client-side caching.
+    pub tracking: TrackingReport,
     /// Keys watched by anybody.
     pub watched_keys: u64,
     /// Keys anybody waits for, and those of them whose absence is worth knowing too.
@@ -100,6 +115,12 @@ impl Center {
             stats: self.stats.clone(),
             rates: self.history.rates(self.sample()),
             clients: self.clients_report(),
+            tracking: TrackingReport {
+                clients: self.tracker.clients,
+                keys: self.tracker.keys.len() as u64,
+                items: self.tracker.keys.items() as u64,
+                prefixes: self.tracker.prefixes.len() as u64,
+            },
             watched_keys: keyspace.watch.len() as u64,
             blocking_keys: keyspace.blocked.len() as u64,
             blocking_keys_on_nokey: self.waiters.keys_on_nokey(),

@@ -279,6 +279,7 @@ impl Center {
         if connection.session.reply_mode == ReplyMode::SkipNext {
             connection.session.reply_mode = ReplyMode::Skip;
         }
+        connection.session.end_caching(entry);
         after
     }
 
@@ -387,8 +388,8 @@ impl Center {
         let session = &connection.session;
         match owner {
             Some(owner) if owner == self.id => {
-                let (no_touch, sees_expired) = (session.no_touch, session.import_source);
-                let how = How { db: session.db, resp: session.resp, no_touch, sees_expired, may_block: true };
+                let (no_touch, sees_expired, by) = (session.no_touch, session.import_source, self.by(conn, session));
+                let how = How { db: session.db, resp: session.resp, no_touch, sees_expired, may_block: true, by };
                 if !self.shard.locks.is_empty() && !self.shard.locks.admits(&route::lock_set(entry, argv, how.db)) {
                     let ticket = connection.replies.reserve(connection.session.wants_reply());
                     self.park(OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
@@ -404,8 +405,9 @@ impl Center {
             }
             Some(owner) => {
                 let Session { db, resp, no_touch, import_source: sees_expired, .. } = *session;
+                let tracks = session.tracks();
                 let ticket = connection.replies.reserve(connection.session.wants_reply());
-                let header = CallHeader { entry, db, resp, no_touch, sees_expired, conn, ticket };
+                let header = CallHeader { entry, db, resp, no_touch, sees_expired, tracks, conn, ticket };
                 message::push_call(&mut self.calls_out[owner], &header, argv);
                 self.stats.hops += 1;
                 stall_if_blocking(connection, entry, ticket)

@@ -217,6 +217,7 @@ impl<I: Io> Core<I> {
         self.center.go_on();
         self.tick();
         self.go_on_at_once = self.center.evict_between_turns();
+        self.go_on_at_once |= self.center.end_tracking_turn();
         self.flush();
         if worked {
             self.center.stats.count_turn(clock::ticks().wrapping_sub(begin));
@@ -443,6 +444,8 @@ impl Center {
             Message::Calls(batch) => self.run_calls(from, batch),
             Message::Replies(batch) => self.take_replies(batch),
             Message::Pushes(batch) => self.take_pushes(batch),
+            Message::Notices(notices) => self.take_notices(notices),
+            Message::Flushed { count } => self.on_flushed(from, count),
             Message::Adopt { fd, unix } => self.actions.push(Action::Adopt { fd, unix }),
             Message::Request(request) => self.on_request(from, *request),
             Message::Answer(answer) => self.on_answer(from, *answer),
@@ -514,7 +517,11 @@ impl Center {
             } else if !self.strays.is_empty() {
                 self.end_strays();
             } else {
-                return;
+                self.end_notices();
+                // A core tells itself of clients that are gone by a message.
+                if self.loopback.is_empty() {
+                    return;
+                }
             }
         }
     }

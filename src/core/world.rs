@@ -28,7 +28,7 @@ impl Center {
         } else {
             None
         };
-        Ok(Attempted { listening })
+        Ok(Attempted { listening, forgets_keys: changes("tracking-table-max-keys") })
     }
 
     /// Listens as the new configuration says. An address that is listened on already must be let go first; if the new ones
@@ -65,6 +65,9 @@ impl Center {
             self.shared.port.store(u64::try_from(config.network.port).unwrap_or(0), Ordering::Relaxed);
             self.listen_on(sockets);
         }
+        if attempted.forgets_keys {
+            self.wake_all_cores();
+        }
     }
 }
 
@@ -72,6 +75,8 @@ impl Center {
 pub struct Attempted {
     /// New sockets to accept from.
     listening: Option<Vec<OwnedFd>>,
+    /// Cores that sleep must look at what they remember of clients' reads.
+    forgets_keys: bool,
 }
 
 /// The TCP sockets a configuration asks for; none with port 0.

@@ -211,12 +211,16 @@ fn help(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
 }
 
 const HELP_LINES: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Whether the keys of the next command are tracked, in the modes OPTIN and OPTOUT.",
     "CAPA <option> [options...]",
     "    Tells what this client is able to do. Options are:",
     "    * REDIRECT",
     "      It follows when it is sent to another server.",
     "GETNAME",
     "    The name of this connection.",
+    "GETREDIR",
+    "    The number of the client that hears of changed keys instead of this one.",
     "ID",
     "    The number of this connection.",
     "IMPORT-SOURCE (ON|OFF)",
@@ -260,6 +264,11 @@ const HELP_LINES: &[&str] = &[
     "    * LIB-VER: its version.",
     "SETNAME <name>",
     "    Names this connection; an empty name takes the name away.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Has this connection told when keys change of which it keeps copies.",
+    "TRACKINGINFO",
+    "    How this connection tracks keys.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Ends the waiting of a client that is blocked.",
     "UNPAUSE",

@@ -1,12 +1,14 @@
 //! CLIENT INFO and LIST: everything about connections, one line each.
 
 use super::filter::{Filter, Subject};
+use super::tracking::redirect_of;
 use super::{client_row, grammar};
 use crate::commands::{Flow, ServerCommand, ServerExec};
 use crate::connection::gauges::Gauges;
 use crate::connection::session::Session;
 use crate::core::Center;
 use crate::core::query::Report;
+use crate::tracking::client::Mode;
 use crate::pubsub::Kind;
 use shards::command::flag;
 use shards::error::{CommandError, SYNTAX};
@@ -97,11 +99,15 @@ fn lines(center: &Center, filter: &Filter, me: u64, args_bytes: usize) -> Vec<Li
 
 /// The letters of a client's states, in Valkey's order; `N` if there is none.
 pub fn flags(session: &Session, gauges: &Gauges) -> String {
+    let tracking = session.tracking.as_deref();
     let states = [
         (session.monitor, 'O'),
         (session.is_subscriber(), 'P'),
         (session.multi.is_some(), 'x'),
         (gauges.blocked, 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),
         (gauges.closing, 'c'),
         (session.unix, 'U'),
         (session.no_evict, 'e'),
@@ -167,7 +173,7 @@ fn write_line(out: &mut Vec<u8>, client: Subject<'_>, running: Option<usize>) {
     field("events", if g.sending { b"rw" } else { b"r" });
     field("cmd", s.last.map_or("NULL", |entry| entry.full_name).as_bytes());
     field("user", &s.user.name);
-    field("redir", b"-1");
+    field("redir", &number(redirect_of(s.tracking.as_deref())));
     field("resp", if s.resp == Resp::V3 { b"3" } else { b"2" });
     field("lib-name", &s.lib_name);
     field("lib-ver", &s.lib_version);

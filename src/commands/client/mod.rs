@@ -8,6 +8,7 @@
 //! | `list.rs` | INFO, LIST |
 //! | `kill.rs` | KILL, UNBLOCK |
 //! | `pause.rs` | PAUSE, UNPAUSE |
+//! | `tracking.rs` | TRACKING, CACHING, GETREDIR, TRACKINGINFO |
 //! | `filter.rs` | which clients LIST and KILL mean |
 //! | `grammar.rs` | the filters as COMMAND DOCS shows them |
 
@@ -17,6 +18,7 @@ pub mod identity;
 mod kill;
 pub mod list;
 mod pause;
+mod tracking;
 
 use super::{ServerCommand, ServerRun};
 use shards::command::{Group, category, flag};
@@ -35,8 +37,10 @@ pub const CLIENT: ServerCommand = ServerCommand {
     summary: "Looks at connections and changes them.",
     complexity: "Depends on subcommand.",
     subcommands: &[
+        tracking::CACHING,
         identity::CAPA,
         identity::GETNAME,
+        tracking::GETREDIR,
         identity::HELP,
         identity::ID,
         identity::IMPORT_SOURCE,
@@ -49,6 +53,8 @@ pub const CLIENT: ServerCommand = ServerCommand {
         identity::REPLY,
         identity::SETINFO,
         identity::SETNAME,
+        tracking::TRACKING,
+        tracking::TRACKINGINFO,
         kill::UNBLOCK,
         pause::UNPAUSE,
     ],

@@ -51,11 +51,11 @@ pub fn stats(page: &mut Page, all: &Totals<'_>) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    page.field("tracking_total_keys", all.sum(|core| core.tracking.keys));
+    page.field("tracking_total_items", all.sum(|core| core.tracking.items));
+    page.field("tracking_total_prefixes", all.max(|core| core.tracking.prefixes));
+    page.field("unexpected_error_replies", 0);
     page.field("total_error_replies", all.sum(|core| core.stats.error_replies));
     page.field("dump_payload_sanitizations", 0);
     loops(page, all);

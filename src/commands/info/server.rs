@@ -91,7 +91,7 @@ pub fn clients(page: &mut Page, all: &Totals<'_>) {
     page.field("client_recent_max_input_buffer", all.max(|core| core.clients.input_bytes_max));
     page.field("client_recent_max_output_buffer", all.max(|core| core.clients.output_bytes_max));
     page.field("blocked_clients", all.sum(|core| core.clients.blocked));
-    page.field("tracking_clients", 0);
+    page.field("tracking_clients", all.max(|core| core.tracking.clients));
     page.field("pubsub_clients", all.sum(|core| core.clients.subscribers));
     page.field("watching_clients", all.sum(|core| core.clients.watching));
     page.field("clients_in_timeout_table", all.sum(|core| core.clients.timed));

@@ -22,7 +22,7 @@ rows! { clients: Clients, "CLIENTS", "What one connection, and all of them toget
         range(-100, I64_MAX), memory_or_percent, later("clients are not evicted");
     "tracking-table-max-keys" => tracking_table_max_keys: u64 = 1_000_000,
         "Keys remembered for client-side caching; beyond it, random ones are invalidated.",
-        range(0, I64_MAX), later("client tracking is not built");
+        range(0, I64_MAX);
     "min-io-threads-avoid-copy-reply" => min_io_threads_avoid_copy_reply: i64 = 7,
         "Threads from which replies are sent without a copy.",
         range(0, I32_MAX), hidden, idle("replies are written in place by the core that owns the client");
