@@ -236,6 +236,7 @@ impl Center {
                 break;
             }
         }
+        self.note_latency("eviction-cycle", clock::ticks().wrapping_sub(begin));
         self.commit();
         self.measure();
         self.shared.evictable(self.id).store(self.evictable(), Ordering::Relaxed);
