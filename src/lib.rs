@@ -17,6 +17,7 @@
 //! | [`pubsub`] | who listens to which channel |
 //! | [`commands`] | commands that need the server |
 //! | [`acl`] | users and what they may do |
+//! | [`script`] | Lua |
 //! | [`config`] | every directive |
 //! | [`log`] | log lines and crash reports |
 //! | [`stats`] | what the server knows of itself |
@@ -43,6 +44,7 @@ pub mod process;
 pub mod protocol;
 pub mod pubsub;
 pub mod runtime;
+pub mod script;
 pub mod start;
 pub mod stats;
 pub mod tracking;

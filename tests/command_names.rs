@@ -116,10 +116,7 @@ const TO_COME: &[&str] = &[
     // Between servers.
     "migrate", "restore-asking",
     // Scripts and functions.
-    "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "function|delete", "function|dump",
-    "function|flush", "function|help", "function|kill", "function|list", "function|load", "function|restore",
-    "function|stats", "script", "script|debug", "script|exists", "script|flush", "script|help", "script|kill",
-    "script|load", "script|show",
+    "function|dump", "function|restore",
     // Persistence and replication.
     "bgrewriteaof", "bgsave", "lastsave", "save", "failover", "psync", "replconf", "replicaof", "slaveof", "sync",
     // Modules.

@@ -47,6 +47,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("runtime", &[]),
     ("config", &[]),
+    // The machine knows no shards and no clients.
+    ("script", &["identity"]),
     ("log", &["config"]),
     ("process", &["config"]),
     // Statistics are kept by command.
@@ -60,7 +62,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("acl", &["config", "dispatch"]),
     // Transactions are made of calls and of a client's watched keys.
     ("coordinator", &["connection", "dispatch", "tracking"]),
-    ("dispatch", &["commands", "config", "connection"]),
+    // A script's call names the user it runs for.
+    ("dispatch", &["acl", "commands", "config", "connection", "script"]),
     ("commands", EVERYTHING),
     ("core", EVERYTHING),
     ("start", EVERYTHING),

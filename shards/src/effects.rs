@@ -195,6 +195,14 @@ impl Effects {
         self.dirty = self.dirty.min(before + 1);
     }
 
+    pub(crate) fn add_dirty(&mut self, dirty: u64) {
+        self.dirty += dirty;
+    }
+
+    pub(crate) fn set_dirty(&mut self, dirty: u64) {
+        self.dirty = dirty;
+    }
+
     /// Number of changes since the last `take_dirty`.
     pub fn dirty(&self) -> u64 {
         self.dirty

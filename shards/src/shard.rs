@@ -10,7 +10,7 @@ use crate::exec::{Block, Env, Exec, Limits, PutBack};
 use crate::keyspace::Keyspace;
 use crate::keyspace::evict::{Evicted, EvictionPolicy};
 use crate::keyspace::expire::ActiveExpiry;
-use crate::keyspace::guests::Loan;
+use crate::keyspace::guests::{Guests, Loan};
 use crate::reply::{Reply, Resp};
 use crate::stdx::prng::Prng;
 use crate::txn::locks::Locks;
@@ -41,6 +41,12 @@ pub enum Outcome {
     Failed,
     /// Nothing was written and nothing changed: the call waits ([`Shard::take_block`]).
     Blocked,
+}
+
+/// What a suspended script left aside.
+pub struct Aside {
+    guests: Option<Box<Guests>>,
+    effects: Effects,
 }
 
 /// One shard of the keyspace.
@@ -190,6 +196,23 @@ impl Shard {
         self.keyspace.farewell(&|db, key| {
             changes.iter().filter(|(d, k, _)| *d == db && k == key).map(|(_, _, e)| *e).collect()
         })
+    }
+
+    /// Sets aside what a suspended script has: its guests and what it did so far. The shard serves others meanwhile.
+    pub fn set_aside(&mut self) -> Aside {
+        let wants = self.keyspace.effects.wants;
+        let effects = std::mem::take(&mut self.keyspace.effects);
+        self.keyspace.effects.wants = wants;
+        Aside { guests: self.keyspace.set_guests_aside(), effects }
+    }
+
+    /// Goes on with a suspended script; what others did meanwhile has been drained.
+    pub fn bring_back(&mut self, aside: Aside) {
+        assert!(self.keyspace.effects.is_empty(), "effects are drained before a script goes on");
+        let dirty = self.keyspace.effects.take_dirty();
+        self.keyspace.effects = aside.effects;
+        self.keyspace.effects.add_dirty(dirty);
+        self.keyspace.bring_guests_back(aside.guests);
     }
 
     /// Takes lent keys back.

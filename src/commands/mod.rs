@@ -18,6 +18,7 @@ pub mod latency;
 pub mod memory;
 pub mod monitor;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod shutdown;
 pub mod transaction;
@@ -56,6 +57,7 @@ pub const FAMILIES: &[&[ServerCommand]] = &[
     latency::ROWS,
     monitor::ROWS,
     pubsub::ROWS,
+    scripting::ROWS,
     server::ROWS,
     shutdown::ROWS,
     transaction::ROWS,

@@ -29,6 +29,8 @@ pub struct Calls {
     pub may_block: bool,
     /// On whose account they run.
     pub by: By,
+    /// The transaction holds every shard: scripts may call any key.
+    pub whole: bool,
 }
 
 /// Keys that a shard is to lend.

@@ -72,6 +72,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The keys of a blocking call, shard by shard: where it will wait.
     pub keys: BTreeMap<usize, Vec<DbKey>>,
+    /// It holds every shard for scripts that may call any key.
+    pub whole: bool,
 }
 
 /// What a planner must know.
@@ -131,15 +133,28 @@ impl Plan {
         plan
     }
 
+    /// Plans a script: over the keys it names, or with every shard held (`whole`).
+    pub fn script(call: &OwnedCall, place: Place, whole: bool) -> Plan {
+        let mut plan = Plan { whole, ..Plan::default() };
+        if whole {
+            plan.lock_everything(place.shards, Mode::Exclusive);
+            plan.add_step(0, call, place);
+        } else {
+            plan.loan(&[(0, call)], place);
+        }
+        plan
+    }
+
     /// Plans an EXEC: `calls` are its commands with the databases they run in, `watched` the client's watched keys.
     pub fn exec(calls: &[OwnedCall], watched: Vec<Watched>, place: Place) -> Plan {
         let mut plan = Plan::default();
         let engine: Vec<(usize, &OwnedCall)> =
-            calls.iter().enumerate().filter(|(_, c)| matches!(c.entry.target, Target::Engine(_))).collect();
+            calls.iter().enumerate().filter(|(_, c)| !matches!(c.entry.target, Target::Server(_))).collect();
         let reaches_all = |c: &OwnedCall| {
             !matches!(c.entry.spread(), Spread::Loan | Spread::Split(..)) || reaches_beyond(c.entry, c.argv())
         };
-        if engine.iter().any(|(_, c)| reaches_all(c)) {
+        plan.whole = engine.iter().any(|(_, c)| c.script.as_ref().is_some_and(|script| !script.keeps));
+        if plan.whole || engine.iter().any(|(_, c)| reaches_all(c)) {
             plan.lock_everything(place.shards, Mode::Exclusive);
             for (i, call) in engine {
                 plan.add_step(i, call, place);

@@ -243,6 +243,7 @@ impl<C: Copy> Transaction<C> {
             client: self.order.client_id,
             may_block: self.order.may_block,
             by: self.order.by,
+            whole: self.plan.whole,
         }
     }
 
@@ -364,7 +365,11 @@ impl<C: Copy> Transaction<C> {
     /// The answers of a step are in: true if it is over, false if it asked for more.
     fn end_step(&mut self, txid: TxId, at: usize, shards: usize, out: &mut Outbox) -> bool {
         match &self.plan.steps[at].how {
-            How::One(_) => true,
+            How::One(_) => {
+                // A script may have borrowed.
+                give_back(std::mem::take(&mut self.loans), shards, out);
+                true
+            }
             How::Loan { home, .. } if self.asked == 0 => {
                 let (home, loans) = (*home, std::mem::take(&mut self.loans));
                 let calls = self.batch(&self.plan.steps[at].calls);

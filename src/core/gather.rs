@@ -22,13 +22,22 @@ impl Center {
         assembly: Option<Assembly>,
         asker: Option<(OwnedCall, u64)>,
     ) {
+        let id = self.gather_into(Some((conn, ticket)), question, finish);
+        let gather = self.gathers.get_mut(&id).expect("just begun");
+        gather.asker = asker;
+        gather.assembly = assembly;
+    }
+
+    /// Asks every core for a client, or (`None`) for the script of this core.
+    pub(super) fn gather_into(&mut self, client: Option<(ConnId, u64)>, question: Question, finish: Finish) -> u64 {
         let id = self.next_gather;
         self.next_gather += 1;
         let reports = (0..self.cores).map(|_| None).collect();
-        self.gathers.insert(id, Gather { conn, ticket, missing: self.cores, reports, finish, asker, assembly });
+        self.gathers.insert(id, Gather { client, missing: self.cores, reports, finish, asker: None, assembly: None });
         for core in 0..self.cores {
             self.send(core, Message::Ask { gather: id, question: question.clone() });
         }
+        id
     }
 
     /// Has a core, this one included, do something.
@@ -50,7 +59,10 @@ impl Center {
         }
         let gather = self.gathers.remove(&id).expect("found above");
         let reports: Vec<Report> = gather.reports.into_iter().map(|r| r.expect("all have reported")).collect();
-        let Some(mut connection) = self.clients.take(gather.conn) else {
+        let Some((conn, ticket)) = gather.client else {
+            return self.finish_script_gather(gather.finish, reports);
+        };
+        let Some(mut connection) = self.clients.take(conn) else {
             // The client is gone; what was done in its name (WATCH) must still be undone.
             let mut nobody = Session::new(0, self.now_ms, Arc::clone(self.users.default_user()), false);
             (gather.finish)(self, &mut nobody, reports, &mut Reply::new(&mut Vec::new(), Resp::V2));
@@ -70,10 +82,10 @@ impl Center {
                 let mut reply = Reply::new(&mut out, resp);
                 (gather.finish)(self, &mut connection.session, reports, &mut reply);
                 self.end_asking(gather.asker, &connection.session, &out);
-                self.end_stall(gather.conn, &mut connection, gather.ticket, &out);
+                self.end_stall(conn, &mut connection, ticket, &out);
             }
         }
-        self.clients.put(gather.conn, connection);
+        self.clients.put(conn, connection);
     }
 
     /// The call that asked all cores has its answer: what it took is counted, and logged if it was much.

@@ -346,7 +346,7 @@ impl Center {
     }
 
     /// Sends a reply to a client of any core.
-    fn reply_to(&mut self, core: usize, conn: ConnId, ticket: u64, reply: &[u8]) {
+    pub(super) fn reply_to(&mut self, core: usize, conn: ConnId, ticket: u64, reply: &[u8]) {
         if core == self.id {
             let mut batch = Vec::new();
             message::push_reply(&mut batch, conn, ticket, |out| out.extend_from_slice(reply));

@@ -198,6 +198,19 @@ impl Center {
         if self.room.excess_bytes > 0 && self.shared.all_dry(self.cores) { Err(OUT_OF_MEMORY) } else { Ok(()) }
     }
 
+    /// True if memory is short and nothing can be evicted: a script that begins now must not take more.
+    pub(super) fn lacks_memory(&mut self) -> bool {
+        self.look();
+        if self.room.excess_bytes == 0 {
+            return false;
+        }
+        if self.room.policy == EvictionPolicy::NoEviction {
+            return true;
+        }
+        self.evict_slice();
+        self.room.excess_bytes > 0 && self.shared.all_dry(self.cores)
+    }
+
     /// Makes room on this shard before a call that may need some.
     #[inline]
     pub(super) fn make_room(&mut self, entry: &Entry) {

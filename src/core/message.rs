@@ -13,6 +13,7 @@
 //! Lengths count the whole record. Numbers are in the machine's own order: both ends are one process.
 
 use super::query::{Question, Report};
+use super::script::borrow::ScriptMessage;
 use super::track::Notice;
 use crate::stats::slowlog::SlowCall;
 use crate::coordinator::messages::{Answer, Request};
@@ -92,6 +93,8 @@ pub enum Message {
     },
     /// A client was gone before it was told what was taken for it.
     PutBack(Box<PutBack>),
+    /// About a script.
+    Script(Box<ScriptMessage>),
     /// Ends the core's loop.
     Stop,
 }

@@ -17,6 +17,7 @@
 //! | `query.rs`, `gather.rs` | asking all cores |
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
 //! | `block.rs` | clients that wait for replicas (WAIT) |
+//! | `script/` | scripts and functions |
 //! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `rights.rs` | what clients may do: denials, and changes of users |
@@ -47,6 +48,7 @@ pub mod push;
 pub mod query;
 pub mod report;
 pub mod rights;
+pub mod script;
 pub mod serve;
 pub mod shared;
 pub mod track;
@@ -180,6 +182,8 @@ pub struct Center {
     blocked: Vec<block::Blocked>,
     /// Clients that wait for keys.
     pub waiters: Waiters,
+    /// Scripts.
+    pub scripts: script::Scripts,
     /// Batches of this turn, by core.
     calls_out: Vec<Vec<u8>>,
     replies_out: Vec<Vec<u8>>,
@@ -257,6 +261,7 @@ impl Center {
             waiting: HashMap::new(),
             blocked: Vec::new(),
             waiters: Waiters::default(),
+            scripts: script::Scripts::default(),
             calls_out: vec![Vec::new(); cores],
             replies_out: vec![Vec::new(); cores],
             pushes_out: vec![Vec::new(); cores],
@@ -363,7 +368,7 @@ impl Center {
 
     /// True if no transaction, no question and no lock is under way and nobody watches a key or waits for one.
     pub fn is_quiet(&self) -> bool {
-        let open = !self.coordinator.is_empty() || !self.gathers.is_empty() || !self.waiting.is_empty() || !self.loopback.is_empty();
+        let open = self.scripts.is_busy() || !self.coordinator.is_empty() || !self.gathers.is_empty() || !self.waiting.is_empty() || !self.loopback.is_empty();
         let waited_for = !self.waiters.is_empty() || !self.shard.keyspace.blocked.is_empty();
         !open && !waited_for && self.shard.locks.is_empty() && self.shard.keyspace.watch.is_empty()
     }

@@ -52,6 +52,9 @@ impl Center {
         let mut db = session.db;
         for call in &mut calls {
             call.db = db;
+            if matches!(call.entry.target, Target::Script(_)) {
+                call.script = Some(self.script_call(call.entry, call.argv(), session));
+            }
             if call.entry.full_name == "select" {
                 db = selected(call.argv(), self.config.general.databases).unwrap_or(db);
             }
@@ -73,11 +76,24 @@ impl Center {
         plan: Plan,
         exec: bool,
     ) {
+        let ticket = connection.replies.reserve(connection.session.wants_reply());
+        connection.stall = Some(Stall::Working(ticket));
+        self.begin_transaction_at(conn, connection, ticket, calls, plan, exec);
+    }
+
+    /// The same for a connection that waits already, for the reply to `ticket`.
+    pub(super) fn begin_transaction_at(
+        &mut self,
+        conn: ConnId,
+        connection: &mut Connection,
+        ticket: u64,
+        calls: Vec<OwnedCall>,
+        plan: Plan,
+        exec: bool,
+    ) {
         let session = &connection.session;
         let Session { id: client_id, resp, no_touch, import_source: sees_expired, .. } = *session;
         let by = By { hold: Hold::UntilAnswered, ..self.by(conn, session) };
-        let ticket = connection.replies.reserve(session.wants_reply());
-        connection.stall = Some(Stall::Working(ticket));
         let client = Client { conn, ticket, exec, waits: false };
         let order = Order { client, client_id, resp, no_touch, sees_expired, may_block: !exec, wait: None, by };
         let mut out = Outbox::new();

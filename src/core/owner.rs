@@ -6,14 +6,14 @@
 use super::Center;
 use super::call::How;
 use super::message::{self, Message};
+use super::script::batch::{Batch, Origin};
 use crate::connection::session::Watched;
-use crate::coordinator::messages::{Answer, Calls, Lending, Request, Work};
+use crate::coordinator::messages::{Answer, Lending, Request, Work};
 use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route;
 use crate::runtime::ConnId;
 use crate::tracking::{By, Hold, Who};
 use shards::args::Args;
-use shards::exec::Block;
 use shards::keyspace::guests::Loan;
 use shards::reply::Resp;
 use shards::shard::{Call, Outcome};
@@ -185,9 +185,7 @@ impl Center {
                 }
             },
             Request::Run { txid, calls, loans } => {
-                let (replies, loans, block) = self.run_transaction_calls(&calls, loans);
-                let put_back = self.shard.take_put_back();
-                self.answer(from, Answer::Ran { txid, replies, loans, block, put_back });
+                self.run_batch(Batch::new(Origin::Ran { core: from, txid }, calls, loans));
             }
             Request::Reach { txid, call } => {
                 let keys = self.reached(&call);
@@ -213,13 +211,16 @@ impl Center {
         let mut line = std::collections::VecDeque::from([txid]);
         while let Some(txid) = line.pop_front() {
             let done = match self.waiting.remove(&txid).expect("who is granted was waiting") {
+                Waiting::Call { call, how, core, conn, ticket } if call.script.is_some() => {
+                    self.script_for(core, call, how, conn, ticket);
+                    true
+                }
                 Waiting::Call { call, how, core, conn, ticket } => {
                     self.call_for(core, call.entry, call.argv(), how, conn, ticket);
                     true
                 }
                 Waiting::Transaction { core, watched, work, alone } => {
-                    self.begin_work(txid, core, &watched, work);
-                    alone
+                    self.begin_work(txid, core, &watched, work, alone) && alone
                 }
             };
             if done {
@@ -231,15 +232,19 @@ impl Center {
         self.serve_ready();
     }
 
-    fn begin_work(&mut self, txid: TxId, core: usize, watched: &[Watched], work: Work) {
+    /// Does what is to be done with the grant; false if that is a batch that goes on later and then ends by itself.
+    fn begin_work(&mut self, txid: TxId, core: usize, watched: &[Watched], work: Work, alone: bool) -> bool {
         let unchanged = watched.iter().all(|w| self.watch_unchanged(w));
-        let (mut replies, mut loans) = (Vec::new(), Vec::new());
+        let mut loans = Vec::new();
         match work {
-            Work::Run(calls) if unchanged => (replies, ..) = self.run_transaction_calls(&calls, Vec::new()),
+            Work::Run(calls) if unchanged => {
+                return self.run_batch(Batch::new(Origin::Granted { core, txid, alone }, calls, Vec::new()));
+            }
             Work::Lend(lending) => loans = self.lend(lending),
             _ => {}
         }
-        self.answer(core, Answer::Granted { txid, unchanged, replies, loans });
+        self.answer(core, Answer::Granted { txid, unchanged, replies: Vec::new(), loans });
+        true
     }
 
     fn watch_unchanged(&mut self, w: &Watched) -> bool {
@@ -249,7 +254,7 @@ impl Center {
         self.shard.keyspace.watch.unchanged(w.db, &w.key, w.version)
     }
 
-    fn conclude(&mut self, txid: TxId) {
+    pub(super) fn conclude(&mut self, txid: TxId) {
         self.waiting.remove(&txid);
         let mut next = Vec::new();
         self.shard.locks.conclude(txid, &mut next);
@@ -267,38 +272,10 @@ impl Center {
         keys
     }
 
-    fn lend(&mut self, lending: Lending) -> Vec<Loan> {
+    pub(super) fn lend(&mut self, lending: Lending) -> Vec<Loan> {
         let loans = self.shard.lend(self.now_ms, lending.keys.iter().map(|(db, key)| (*db, &**key)));
         self.note_lent(lending.reads, lending.by);
         self.commit();
         loans
-    }
-
-    /// Runs calls back to back, with keys of other shards if there are some.
-    fn run_transaction_calls(&mut self, calls: &Calls, loans: Vec<Loan>) -> (Vec<Vec<u8>>, Vec<Loan>, Option<Box<Block>>) {
-        let mut block = None;
-        let guests = !loans.is_empty();
-        if guests {
-            self.shard.welcome(loans);
-        }
-        let mut replies = Vec::with_capacity(calls.calls.len());
-        for call in &calls.calls {
-            let Calls { resp, no_touch, sees_expired, may_block, by, .. } = *calls;
-            let how = How { db: call.db, resp, no_touch, sees_expired, may_block, by };
-            let mut out = Vec::new();
-            if self.call(call.entry, call.argv(), how, &mut out) == Outcome::Blocked {
-                block = self.shard.take_block();
-            }
-            if !guests {
-                self.commit();
-            }
-            replies.push(out);
-            if let Some(slow) = self.slow.take() {
-                self.log_slow_of(calls.client, slow);
-            }
-        }
-        let loans = if guests { self.shard.farewell() } else { Vec::new() };
-        self.commit();
-        (replies, loans, block)
     }
 }

@@ -24,10 +24,8 @@ pub type Finish = Box<dyn FnOnce(&mut Center, &mut Session, Vec<Report>, &mut Re
 
 /// A gathering under way.
 pub struct Gather {
-    /// The client that waits.
-    pub conn: ConnId,
-    /// Where its reply belongs.
-    pub ticket: u64,
+    /// The client that waits, and where its reply belongs; `None`: this core's script waits.
+    pub client: Option<(ConnId, u64)>,
     /// Reports still to come.
     pub missing: usize,
     /// Reports so far, by core.

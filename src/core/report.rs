@@ -85,6 +85,8 @@ pub struct CoreReport {
     pub histograms: Vec<Option<Box<Histogram>>>,
     /// Objects dropped in slices since the start.
     pub lazy_freed: u64,
+    /// Bytes its Lua machine holds.
+    pub machine_bytes: u64,
     /// Messages to and from other cores.
     pub mesh: MeshCounts,
     /// Messages waiting to be taken by this core.
@@ -131,6 +133,7 @@ impl Center {
             pending_frees: keyspace.pending_frees() as u64,
             histograms: self.latency.calls.clone(),
             lazy_freed: keyspace.stats.lazy_freed,
+            machine_bytes: self.scripts.machine_bytes as u64,
             mesh: self.mesh.counts(),
             inbound: peers().map(|core| self.mesh.inbound_len(core) as u64).sum(),
             outbound: peers().map(|core| self.mesh.outbound_len(core) as u64).sum(),

@@ -53,7 +53,7 @@ pub struct Batch {
 }
 
 /// How a request left its connection.
-enum After {
+pub(super) enum After {
     /// The next may run.
     Next,
     /// Nothing more for now.
@@ -306,6 +306,12 @@ impl Center {
             self.refuse(connection, Some(entry), &error);
             return After::Next;
         }
+        if let Some(error) = self.shared.register.busy_error()
+            && !entry.is(flag::ALLOW_BUSY)
+        {
+            self.refuse(connection, Some(entry), &error);
+            return After::Next;
+        }
         if self.paused.is_some() && self.held_by_pause(connection, entry) {
             connection.stall = Some(Stall::Paused);
             return After::Held;
@@ -335,6 +341,7 @@ impl Center {
                 self.run_engine(conn, connection, entry, argv, owner)
             }
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),
+            Target::Script(_) => self.run_script(conn, connection, entry, argv),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The few things cores share: counters that must be unique, the configuration's owner, and the wish to stop.
 
+use super::script::known::Register;
 use crate::acl::{AclLog, Users};
 use crate::config::{Reader, Store};
 use std::os::fd::OwnedFd;
@@ -28,6 +29,8 @@ pub struct Shared {
     dry: Vec<AtomicBool>,
     /// By core: keys it could evict when it looked last.
     evictable: Vec<AtomicU64>,
+    /// Scripts and libraries.
+    pub register: Register,
     store: Mutex<Store>,
     /// The newest users. Cores keep their own `Arc` of them and come here when told that there are newer ones.
     users: Mutex<Arc<Users>>,
@@ -61,6 +64,7 @@ impl Shared {
             connections: AtomicUsize::new(0),
             dry: std::iter::repeat_with(|| AtomicBool::new(false)).take(CORES_MAX).collect(),
             evictable: std::iter::repeat_with(|| AtomicU64::new(0)).take(CORES_MAX).collect(),
+            register: Register::default(),
             store: Mutex::new(store),
             users: Mutex::new(Arc::new(users)),
             acl_log: Mutex::new(AclLog::default()),

@@ -216,7 +216,9 @@ impl<I: Io> Core<I> {
         self.center.end_overdue_waits();
         self.center.go_on();
         self.tick();
-        self.go_on_at_once = self.center.evict_between_turns();
+        let scripts = self.center.tend_scripts();
+        self.center.go_on();
+        self.go_on_at_once = self.center.evict_between_turns() || scripts;
         self.go_on_at_once |= self.center.end_tracking_turn();
         self.flush();
         if worked {
@@ -466,6 +468,7 @@ impl Center {
             Message::Offer { wait } => self.on_offer(wait),
             Message::Popped { conn, ticket, reply, put_back } => self.on_popped(conn, ticket, &reply, put_back),
             Message::PutBack(put_back) => self.run_put_back(*put_back),
+            Message::Script(message) => self.on_script_message(from, *message),
             Message::Stop => self.stopping = true,
         }
     }

@@ -1,8 +1,50 @@
 //! A call with arguments of its own, for when it must wait or travel: queued by MULTI, parked behind a lock, part of a
 //! transaction.
 
+use crate::acl::User;
 use crate::dispatch::table::Entry;
+use crate::script::exchange::Code;
 use shards::args::{Args, Span};
+use shards::error::CommandError;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What EVAL or FCALL is to run, found where its client is.
+#[derive(Debug)]
+pub struct ScriptCall {
+    /// The script or function, or why there is none.
+    pub code: Result<Code, CommandError>,
+    /// How many keys it names.
+    pub keys: usize,
+    /// It was called as one that must not write.
+    pub read_only: bool,
+    /// It calls no key but those.
+    pub keeps: bool,
+    /// For whom.
+    pub client: ScriptClient,
+}
+
+/// The client of a script.
+#[derive(Clone, Debug)]
+pub struct ScriptClient {
+    /// Its id.
+    pub id: u64,
+    /// Its user.
+    pub user: Arc<User>,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+}
+
+impl ScriptCall {
+    /// True if it is known to call keys of other shards.
+    pub fn strays(&self) -> bool {
+        match &self.code {
+            Ok(Code::Script(script)) => script.strays.load(Ordering::Relaxed),
+            Ok(Code::Function(library, _)) => library.strays.load(Ordering::Relaxed),
+            _ => false,
+        }
+    }
+}
 
 /// A call that owns its arguments.
 #[derive(Clone, Debug)]
@@ -11,6 +53,8 @@ pub struct OwnedCall {
     pub entry: &'static Entry,
     /// The database it runs in.
     pub db: u32,
+    /// What it runs, if it is a script's.
+    pub script: Option<Arc<ScriptCall>>,
     bytes: Vec<u8>,
     spans: Vec<Span>,
 }
@@ -23,7 +67,7 @@ impl OwnedCall {
 
     /// A call made of these arguments.
     pub fn of_parts<'a>(entry: &'static Entry, db: u32, parts: impl Iterator<Item = &'a [u8]>) -> OwnedCall {
-        let mut call = OwnedCall { entry, db, bytes: Vec::new(), spans: Vec::new() };
+        let mut call = OwnedCall { entry, db, script: None, bytes: Vec::new(), spans: Vec::new() };
         for part in parts {
             call.spans.push(Span::new(call.bytes.len(), part.len()));
             call.bytes.extend_from_slice(part);

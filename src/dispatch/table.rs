@@ -18,6 +18,8 @@ pub enum Target {
     Engine(&'static Command),
     /// The server itself.
     Server(&'static ServerCommand),
+    /// The Lua machine of a shard; the row's function is never called.
+    Script(&'static ServerCommand),
 }
 
 /// One command or subcommand.
@@ -122,7 +124,7 @@ impl Entry {
     pub fn engine(&self) -> Option<&'static Command> {
         match self.target {
             Target::Engine(row) => Some(row),
-            Target::Server(_) => None,
+            Target::Server(_) | Target::Script(_) => None,
         }
     }
 
@@ -130,7 +132,7 @@ impl Entry {
     pub fn spread(&self) -> Spread {
         match self.target {
             Target::Engine(row) => row.spread,
-            Target::Server(row) => row.spread,
+            Target::Server(row) | Target::Script(row) => row.spread,
         }
     }
 
@@ -138,7 +140,7 @@ impl Entry {
     pub fn key_indexes(&self, argv: Args<'_>, found: &mut Vec<usize>) -> Result<(), CommandError> {
         match self.target {
             Target::Engine(row) => row.key_indexes(argv, found),
-            Target::Server(row) => row.key_indexes(argv, found),
+            Target::Server(row) | Target::Script(row) => row.key_indexes(argv, found),
         }
     }
 }
@@ -175,7 +177,8 @@ pub fn rename(renamings: Vec<Renaming>) -> Result<(), (usize, &'static str)> {
 /// Names of all commands, as in their rows.
 fn rows() -> impl Iterator<Item = &'static str> {
     let engine = shards::commands::FAMILIES.iter().copied().flatten().map(|row| row.name);
-    engine.chain(commands::FAMILIES.iter().copied().flatten().map(|row| row.name))
+    let scripts = commands::scripting::SCRIPTS.iter().map(|row| row.name);
+    engine.chain(commands::FAMILIES.iter().copied().flatten().map(|row| row.name)).chain(scripts)
 }
 
 /// The table of this process.
@@ -192,6 +195,9 @@ impl Table {
         }
         for row in commands::FAMILIES.iter().copied().flatten() {
             table.add_row(row, Target::Server, &|r| r);
+        }
+        for row in commands::scripting::SCRIPTS {
+            table.add_row(row, Target::Script, &|r| r);
         }
         for row in commands::memory::SUBCOMMANDS {
             table.add_subcommand("memory", row, Target::Server(row));

@@ -8,6 +8,7 @@
 //! | `flow.rs` | pipelines that ask for more than fits |
 //! | `memory.rs` | `maxmemory` |
 //! | `protocol.rs` | bytes that are no requests, requests in pieces |
+//! | `scripts.rs` | EVAL, FCALL: the same with any number of shards |
 //! | `sort.rs` | SORT by keys of any shard |
 //! | `start.rs` | starting and stopping |
 //! | `transactions.rs` | MULTI, WATCH, many keys: the same with any number of shards |
@@ -23,6 +24,7 @@ mod config;
 mod flow;
 mod memory;
 mod protocol;
+mod scripts;
 mod sort;
 mod start;
 mod transactions;

@@ -60,6 +60,22 @@ impl Guests {
 }
 
 impl Keyspace {
+    /// True if this key of another shard is here.
+    pub fn has_guest(&self, db: u32, key: &[u8]) -> bool {
+        self.guests.as_ref().is_some_and(|guests| guests.keys.iter().any(|(d, k)| *d == db && **k == *key))
+    }
+
+    /// Takes the guests aside, so that the shard can serve others while the call they came for waits.
+    pub fn set_guests_aside(&mut self) -> Option<Box<Guests>> {
+        self.guests.take()
+    }
+
+    /// Brings them back.
+    pub fn bring_guests_back(&mut self, guests: Option<Box<Guests>>) {
+        assert!(self.guests.is_none(), "one call at a time has guests");
+        self.guests = guests;
+    }
+
     /// Takes keys of this shard out of it, to be lent. Expired ones are removed first and lent as absent.
     pub fn lend<'a>(&mut self, keys: impl Iterator<Item = (u32, &'a [u8])>) -> Vec<Loan> {
         assert!(self.guests.is_none(), "a shard that borrows does not lend");

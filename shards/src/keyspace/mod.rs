@@ -7,7 +7,8 @@
 //!
 //! Rooms: `space` the keyspace itself, `entry` the gate, `table` the hash table of one database, `watch` versions for
 //! WATCH, `access` the LRU/LFU clock, `expire` active expiry, `fields` that of the fields of hashes, `evict` making room,
-//! `memory` what a key costs, `guests` keys lent by other shards, `slots` the hash slots,
+//! `memory` what a key costs, `guests` keys lent by other shards,
+//! `images` what keys held before a script changed them, `slots` the hash slots,
 //! `transfer` values going from key to key, `rebuild` all values anew.
 
 pub mod access;
@@ -17,6 +18,7 @@ pub mod evict;
 pub mod expire;
 mod fields;
 pub mod guests;
+pub mod images;
 mod memory;
 mod rebuild;
 pub mod slots;

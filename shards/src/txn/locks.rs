@@ -10,12 +10,15 @@
 //!
 //! Keys stand as 64-bit fingerprints: two keys with one fingerprint wait for each other needlessly, nothing worse.
 //!
-//! Invariant: no two granted transactions conflict.
+//! Invariant: no two granted transactions conflict (but for a seizer, see [`Locks::seize`]).
 
 use std::collections::{BTreeMap, HashMap};
 
 /// A transaction's id: its place in the order of all transactions.
 pub type TxId = u64;
+
+/// The id of a script that rests: before all others. Real ids begin at 1.
+pub const SEIZER: TxId = 0;
 
 /// What a lock allows beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -150,6 +153,21 @@ impl Locks {
         if granted { Answer::Granted } else { Answer::Queued }
     }
 
+    /// A script that was let in without locks must rest in the middle: from now on it has the whole shard but for what was
+    /// granted before (its calls ask [`Locks::admits_seizer`]). It stands before everybody, so nobody waits for it in vain
+    /// and it is in no circle; it ends by `conclude(SEIZER)`.
+    pub fn seize(&mut self) {
+        assert!(!self.queue.contains_key(&SEIZER), "one script at a time runs on a shard");
+        let set = LockSet::whole(Mode::Exclusive);
+        self.whole.insert(0, (SEIZER, Mode::Exclusive));
+        self.queue.insert(SEIZER, Waiter { set, granted: true });
+    }
+
+    /// True if a call of the running script may run: nobody else was promised its keys.
+    pub fn admits_seizer(&self, set: &LockSet) -> bool {
+        self.conflicting(set).iter().all(|id| *id == SEIZER)
+    }
+
     /// Takes a transaction out, run or cancelled, and appends the ids that are granted by this, in order.
     pub fn conclude(&mut self, txid: TxId, granted: &mut Vec<TxId>) {
         let Some(gone) = self.queue.remove(&txid) else { return };
@@ -205,7 +223,7 @@ impl Locks {
     pub fn check_invariants(&self) {
         assert!(self.queue.values().next().is_none_or(|w| w.granted), "the oldest waits for nobody");
         for (id, waiter) in &self.queue {
-            let clash = self.queue.range(..id).any(|(_, w)| w.granted && waiter.granted && w.set.conflicts(&waiter.set));
+            let clash = self.queue.range(1..*id).any(|(_, w)| w.granted && waiter.granted && w.set.conflicts(&waiter.set));
             assert!(!clash, "two granted transactions conflict");
             for (key, _) in &waiter.set.keys {
                 assert!(self.by_key[key].iter().any(|(other, _)| other == id));
@@ -271,6 +289,24 @@ mod tests {
         l.conclude(1, &mut granted);
         l.conclude(3, &mut granted);
         assert_eq!(granted, [3, 4]);
+    }
+
+    #[test]
+    fn a_seizer_holds_off_all_but_those_granted_before() {
+        let mut l = Locks::default();
+        assert_eq!(l.schedule(1, keys(&[(1, Mode::Exclusive)])), Answer::Granted);
+        assert_eq!(l.schedule(2, keys(&[(1, Mode::Exclusive)])), Answer::Queued);
+        l.seize();
+        assert_eq!(l.schedule(3, keys(&[(9, Mode::Shared)])), Answer::Queued);
+        assert!(!l.admits(&keys(&[(8, Mode::Shared)])));
+        assert!(l.admits_seizer(&keys(&[(8, Mode::Exclusive)])));
+        assert!(!l.admits_seizer(&keys(&[(1, Mode::Shared)])));
+        l.check_invariants();
+        let mut granted = vec![];
+        l.conclude(1, &mut granted);
+        assert!(granted.is_empty(), "the seizer comes first");
+        l.conclude(SEIZER, &mut granted);
+        assert_eq!(granted, [2, 3]);
     }
 
     #[test]

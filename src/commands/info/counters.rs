@@ -91,7 +91,8 @@ fn keys(page: &mut Page, all: &Totals<'_>) {
     page.field("expired_keys_with_volatile_items_stale_perc", "0.00");
     page.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
     page.field("evicted_keys", all.sum(|core| core.stats.evicted));
-    page.zeros(&["evicted_clients", "evicted_scripts"]);
+    page.field("evicted_clients", 0);
+    page.field("evicted_scripts", all.center.shared.register.scripts().evicted);
     page.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     page.field("keyspace_hits", all.sum(|core| core.hits));
     page.field("keyspace_misses", all.sum(|core| core.misses));

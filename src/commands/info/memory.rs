@@ -31,7 +31,7 @@ pub fn memory(page: &mut Page, all: &Totals<'_>) {
     page.field("allocator_allocated", used);
     page.zeros(&["allocator_active", "allocator_resident", "allocator_muzzy"]);
     page.bytes("total_system_memory", process::system_memory_bytes());
-    scripts(page);
+    scripts(page, all);
     page.bytes("maxmemory", config.memory.maxmemory);
     page.field("maxmemory_policy", config.memory.maxmemory_policy.as_str());
     page.field("allocator_frag_ratio", "0.00");
@@ -57,20 +57,27 @@ pub fn memory(page: &mut Page, all: &Totals<'_>) {
     page.field("lazyfreed_objects", all.sum(|core| core.lazy_freed));
 }
 
-/// What scripts hold: there are none yet.
-fn scripts(page: &mut Page) {
-    page.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    page.field("used_memory_lua_human", human(0));
-    page.zeros(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    page.bytes("used_memory_vm_total", 0);
-    page.field("used_memory_functions", 0);
-    page.bytes("used_memory_scripts", 0);
+/// What scripts hold. Scripts and functions share the machines, so their memory is told as that of scripts.
+fn scripts(page: &mut Page, all: &Totals<'_>) {
+    let register = &all.center.shared.register;
+    let machines = all.sum(|core| core.machine_bytes);
+    let libraries = register.libraries();
+    let functions = libraries.memory_bytes() as u64;
+    let (cached, evals) = {
+        let scripts = register.scripts();
+        (scripts.len(), scripts.memory_bytes() as u64)
+    };
+    page.field("used_memory_lua", machines);
+    page.field("used_memory_vm_eval", machines);
+    page.field("used_memory_lua_human", human(machines));
+    page.field("used_memory_scripts_eval", evals);
+    page.field("number_of_cached_scripts", cached);
+    page.field("number_of_functions", libraries.functions());
+    page.field("number_of_libraries", libraries.by_name.len());
+    page.field("used_memory_vm_functions", 0);
+    page.bytes("used_memory_vm_total", machines);
+    page.field("used_memory_functions", functions);
+    page.bytes("used_memory_scripts", evals + functions);
 }
 
 fn percent(part: u64, whole: u64) -> String {

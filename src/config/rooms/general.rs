@@ -65,7 +65,7 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         idle("no warning stops the start");
     "busy-reply-threshold" => busy_reply_threshold: i64 = 5000,
         "Milliseconds a script may run before other clients are told BUSY instead of waiting.",
-        range(0, I64_MAX), alias("lua-time-limit"), later("scripting is not built");
+        range(0, I64_MAX), alias("lua-time-limit");
     "propagation-error-behavior" => propagation_error_behavior: PropagationError = PropagationError::Ignore,
         "What to do when a replicated command fails: ignore it, or stop (panic, panic-on-replicas).",
         later("replication is not built");
@@ -86,5 +86,5 @@ rows! { general: General, "GENERAL", "The process: how it starts, what it is cal
         range(0, I32_MAX), hidden, idle("a slow turn is reported by the latency monitor");
     "lua-enable-insecure-api" => lua_enable_insecure_api: bool = false,
         "Give scripts the deprecated functions that can break their isolation.",
-        alias("lua-enable-deprecated-api"), hidden, protected, later("scripting is not built");
+        alias("lua-enable-deprecated-api"), hidden, protected;
 }
