@@ -115,8 +115,6 @@ const TO_COME: &[&str] = &[
     "cluster|setslot", "cluster|shards", "cluster|slaves", "cluster|slot-stats", "cluster|slots", "cluster|syncslots",
     // Between servers.
     "migrate", "restore-asking",
-    // Scripts and functions.
-    "function|dump", "function|restore",
     // Persistence and replication.
     "bgrewriteaof", "bgsave", "lastsave", "save", "failover", "psync", "replconf", "replicaof", "slaveof", "sync",
     // Modules.

@@ -17,7 +17,6 @@
 //! | `cjson.rs`, `cmsgpack.rs`, `structs.rs`, `bits.rs` | the libraries |
 //! | `random.rs` | `math.random` |
 //! | `text.rs` | a script: its SHA, shebang and flags, and whether it can stray from its keys |
-//! | `sha1.rs` | the digest scripts are named by |
 //! | `declared.rs` | what can be seen of a script's calls from its text |
 //! | `cache.rs` | the scripts the server knows |
 //! | `library.rs` | libraries of functions |
@@ -37,7 +36,6 @@ pub mod random;
 pub mod replies;
 pub mod sandbox;
 pub mod server_table;
-pub mod sha1;
 pub mod stack;
 pub mod structs;
 pub mod text;

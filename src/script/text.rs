@@ -1,6 +1,6 @@
 //! A script as the server knows it: its text, its SHA-1, its shebang line and flags.
 
-use super::sha1;
+use shards::stdx::sha1;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -39,7 +39,8 @@ pub type Sha = [u8; 40];
 
 /// The SHA of a text.
 pub fn sha_of(text: &[u8]) -> Sha {
-    sha1::hex(text)
+    let digits = sha1::hex(&sha1::sha1(text)).into_bytes();
+    digits.try_into().expect("a digest has 40 digits")
 }
 
 /// The SHA a client names, if it is one.

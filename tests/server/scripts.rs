@@ -309,3 +309,42 @@ fn blocking_commands_do_not_block_in_scripts() {
         assert_eq!(waiter.reply(), "[line b]");
     });
 }
+
+#[test]
+fn libraries_travel_as_a_payload() {
+    with_shards(|server| {
+        let mut c = server.client();
+        let code = "#!lua name=lib\nserver.register_function('f', function(keys, args) return 7 end)";
+        let other = "#!lua name=other\nserver.register_function('g', function(keys, args) return 8 end)";
+        c.call(&["FUNCTION", "LOAD", code]);
+        let payload = c.say("FUNCTION DUMP").bytes().to_vec();
+        let restore = |c: &mut Client, policy: &[&[u8]]| {
+            let argv: Vec<&[u8]> = [&b"FUNCTION"[..], b"RESTORE", &payload].into_iter().chain(policy.iter().copied()).collect();
+            c.call(&argv).to_string()
+        };
+        assert_eq!(restore(&mut c, &[]), "-ERR Library lib already exists");
+        assert_eq!(restore(&mut c, &[b"REPLACE"]), "OK");
+        assert_eq!(c.say("FUNCTION FLUSH"), "OK");
+        assert_eq!(c.say("FCALL f 0"), "-ERR Function not found");
+        c.call(&["FUNCTION", "LOAD", other]);
+        assert_eq!(restore(&mut c, &[]), "OK");
+        assert_eq!((c.say("FCALL f 0"), c.say("FCALL g 0")), (c.say("EVAL return(7) 0"), c.say("EVAL return(8) 0")));
+        assert_eq!(restore(&mut c, &[b"FLUSH"]), "OK");
+        assert_eq!(c.say("FCALL g 0"), "-ERR Function not found");
+        assert_eq!(c.say("FUNCTION RESTORE nonsense"), "-ERR DUMP payload version or checksum are wrong");
+        assert_eq!(restore(&mut c, &[b"NEVER"]), "-ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
+    });
+}
+
+#[test]
+fn a_script_may_what_its_user_may() {
+    with_shards(|server| {
+        let mut c = server.client();
+        assert_eq!(c.say("ACL SETUSER bob on nopass +@all -incr ~mine:*"), "OK");
+        assert_eq!(c.say("AUTH bob x"), "OK");
+        assert_eq!(eval(&mut c, "return redis.call('set', KEYS[1], 1)", "mine:1", ""), "OK");
+        assert!(eval(&mut c, "return redis.call('incr', KEYS[1])", "mine:1", "").starts_with("-ERR ACL failure in script: User bob has no permissions to run the 'incr' command"));
+        assert!(eval(&mut c, "return redis.call('get', 'yours')", "", "").starts_with("-ERR ACL failure in script: No permissions to access a key"));
+        assert_eq!(eval(&mut c, "return {tostring(redis.acl_check_cmd('get', 'mine:2')), tostring(redis.acl_check_cmd('get', 'yours'))}", "", ""), "[true false]");
+    });
+}

@@ -1,6 +1,7 @@
 //! FUNCTION: libraries of functions.
 
 use super::super::{Flow, ServerCommand, ServerExec, ServerRun};
+use super::dump::{DUMP, RESTORE};
 use crate::core::Center;
 use crate::core::query::Report;
 use crate::core::script::kill::{Running, SLOW_EVAL};
@@ -43,11 +44,11 @@ pub const FUNCTION: ServerCommand = ServerCommand {
     since: "7.0.0",
     summary: "Deals with libraries of functions.",
     complexity: "Depends on subcommand.",
-    subcommands: &[DELETE, FLUSH, HELP_ROW, KILL, LIST, LOAD, STATS],
+    subcommands: &[DELETE, DUMP, FLUSH, HELP_ROW, KILL, LIST, LOAD, RESTORE, STATS],
     ..ServerCommand::new("function", |x| Err(container::unknown_subcommand(x.argv)))
 };
 
-const fn sub(name: &'static str, arity: i16, flags: u32, run: ServerRun) -> ServerCommand {
+pub(super) const fn sub(name: &'static str, arity: i16, flags: u32, run: ServerRun) -> ServerCommand {
     ServerCommand {
         arity,
         flags,
@@ -60,9 +61,9 @@ const fn sub(name: &'static str, arity: i16, flags: u32, run: ServerRun) -> Serv
     }
 }
 
-const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
+pub(super) const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
-fn plain(text: String) -> CommandError {
+pub(super) fn plain(text: String) -> CommandError {
     CommandError::owned(format!("ERR {text}"))
 }
 

@@ -3,6 +3,7 @@
 //! The rows of EVAL and FCALL only describe: a call of theirs goes to the machine of the shard that has its keys
 //! ([`crate::core::script`]). SCRIPT and FUNCTION change what all cores know and ask what they run.
 
+pub mod dump;
 pub mod function;
 pub mod script;
 
