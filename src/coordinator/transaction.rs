@@ -367,7 +367,7 @@ impl<C: Copy> Transaction<C> {
         match &self.plan.steps[at].how {
             How::One(_) => {
                 // A script may have borrowed.
-                give_back(std::mem::take(&mut self.loans), shards, out);
+                give_back(std::mem::take(&mut self.loans), shards, self.order.by, out);
                 true
             }
             How::Loan { home, .. } if self.asked == 0 => {

@@ -16,6 +16,7 @@ use crate::dispatch::call::OwnedCall;
 use crate::dispatch::route;
 use crate::dispatch::table::Entry;
 use crate::runtime::ConnId;
+use crate::tracking::By;
 use shards::args::Args;
 use shards::command::{Merge, Spread};
 use shards::commands::generic::scan::shard_of_cursor;
@@ -174,7 +175,7 @@ impl Center {
         shards: &[usize],
         merge: Option<Merge>,
     ) -> Answer {
-        self.send_guests_home();
+        self.send_guests_home(run.how.by);
         let how = how_of(run, shards::reply::Resp::V2);
         for shard in shards {
             let call = OwnedCall::new(entry, run.db, args);
@@ -183,13 +184,13 @@ impl Center {
         Answer::Wait(Wait::Parts(Parts { missing: shards.len(), parts: Vec::new(), merge }))
     }
 
-    fn send_guests_home(&mut self) {
+    fn send_guests_home(&mut self, by: By) {
         let mut by_owner: BTreeMap<usize, Vec<Loan>> = BTreeMap::new();
         for loan in self.shard.farewell() {
             by_owner.entry(key_owner(&loan.key, self.cores)).or_default().push(loan);
         }
         for (owner, loans) in by_owner {
-            self.request(owner, Request::TakeBack { loans });
+            self.request(owner, Request::TakeBack { loans, by });
         }
     }
 
