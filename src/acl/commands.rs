@@ -8,6 +8,7 @@
 //! Invariant: applying `rules` to all commands (if `future`) or to none gives `bits`; checked by [`CommandSet::check`].
 
 use super::error::RuleError;
+use super::selector::has_spaces;
 use crate::dispatch::table::{Entry, table};
 use shards::args::Args;
 use shards::command::category;
@@ -140,7 +141,8 @@ impl CommandSet {
         if entry.parent.is_some() {
             return Err(RuleError::FirstArgOfSubcommand);
         }
-        if sub.is_empty() {
+        // What would end or split the line it is written in must not come into it.
+        if sub.is_empty() || has_spaces(sub) {
             return Err(RuleError::Syntax);
         }
         if entry.subcommands.is_empty() {
@@ -259,6 +261,8 @@ mod tests {
             ("config|nosuch", RuleError::Unknown),
             ("config|get|x", RuleError::FirstArgOfSubcommand),
             ("select|", RuleError::Syntax),
+            ("select|0 1", RuleError::Syntax),
+            ("select|0\nuser", RuleError::Syntax),
             ("select|0|1", RuleError::Unknown),
             ("nosuch|x", RuleError::Unknown),
         ] {

@@ -151,9 +151,17 @@ impl User {
         let mut words: Vec<Vec<u8>> = self.flags().into_iter().map(|flag| flag.as_bytes().to_vec()).collect();
         words.extend(self.passwords.iter().map(|hash| [b"#", &hash[..]].concat()));
         words.push(self.root.describe());
-        words.extend(self.selectors.iter().map(|other| [b"(", &other.describe()[..], b")"].concat()));
+        words.extend(self.selectors.iter().map(|other| [b"(", &quoted(&other.describe())[..], b")"].concat()));
         words.join(&b' ')
     }
+}
+
+/// A line with those of its words in quotes that have quotes in them: what is in parentheses, and what is in a
+/// configuration file, is read word by word as there.
+pub fn quoted(line: &[u8]) -> Vec<u8> {
+    let has_quotes = |word: &[u8]| word.iter().any(|byte| matches!(byte, b'"' | b'\''));
+    let quote = |word: &[u8]| if has_quotes(word) { words::quote(word) } else { word.to_vec() };
+    line.split(|byte| *byte == b' ').map(quote).collect::<Vec<_>>().join(&b' ')
 }
 
 fn parse_hash(digits: &[u8]) -> Result<Hash, RuleError> {

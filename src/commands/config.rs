@@ -5,6 +5,7 @@
 //! *Commit*: the copy is the configuration. The client hears OK when every core works by it.
 
 use super::{Flow, ServerCommand, ServerExec, ServerRun};
+use crate::acl::user::quoted;
 use crate::config::choices::ProtectedAction;
 use crate::config::disk::Disk;
 use crate::config::{Asker, store};
@@ -143,6 +144,7 @@ pub const REWRITE: ServerCommand = ServerCommand {
 
 fn rewrite(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let users = x.center.shared.users().lines();
+    let users: Vec<Vec<u8>> = users.iter().map(|line| quoted(line)).collect();
     let done = x.center.shared.store().rewrite(&users, &mut Disk);
     if let Err(error) = done {
         tracing::warn!("CONFIG REWRITE failed: {error}");

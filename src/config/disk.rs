@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::pattern;
 use super::store::dir_text;
 use super::values::Text;
+use shards::stdx::glob;
 
 /// What loading and changing the configuration needs from outside. Tests bring their own.
 pub trait World {
@@ -87,7 +87,7 @@ fn children(folder: &Path, pattern: &[u8]) -> Vec<PathBuf> {
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
     let fits = |name: &std::ffi::OsString| {
         let name = name.as_bytes();
-        (name.first() != Some(&b'.') || pattern.first() == Some(&b'.')) && pattern::matches(pattern, name, false)
+        (name.first() != Some(&b'.') || pattern.first() == Some(&b'.')) && glob::matches(pattern, name, false)
     };
     names.filter(fits).map(|name| folder.join(name)).collect()
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::World;
-use super::pattern;
+use shards::stdx::glob;
 use super::store::dir_text;
 use super::values::Text;
 
@@ -34,7 +34,7 @@ impl World for Fake {
 
     fn matching(&mut self, pattern: &Path) -> Vec<PathBuf> {
         let pattern = pattern.to_str().expect("tests name files in UTF-8").as_bytes();
-        let fits = |path: &&PathBuf| pattern::matches(pattern, path.to_str().expect("see above").as_bytes(), false);
+        let fits = |path: &&PathBuf| glob::matches(pattern, path.to_str().expect("see above").as_bytes(), false);
         self.files.keys().filter(fits).cloned().collect()
     }
 

@@ -28,7 +28,6 @@ mod fake;
 pub mod load;
 mod numbers;
 mod obsolete;
-mod pattern;
 pub mod rewrite;
 pub mod rooms;
 pub mod row;

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use super::current::Config;
 use super::disk::{World, reason};
 use super::feed::{Feed, Reader};
-use super::pattern;
 use super::rewrite::rewrite;
 use super::row::Row;
 use super::table::{self, Entry};
 use super::values::{Origin, Reason, Text};
+use shards::stdx::glob;
 
 /// Who asks for a change, and when.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,7 +168,7 @@ pub fn get(config: &Config, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
             continue;
         }
         for entry in table::entries().filter(|entry| !entry.row.hidden) {
-            if pattern::matches(pattern, entry.name.as_bytes(), true) {
+            if glob::matches(pattern, entry.name.as_bytes(), true) {
                 let answer = || (entry.name.as_bytes().to_vec(), entry.row.show(config));
                 found.entry(entry.name).or_insert_with(answer);
             }
