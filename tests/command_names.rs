@@ -26,7 +26,7 @@ const VALKEY: &[(&str, &[&str])] = &[
     ]),
     ("connection", &[
         "auth", "client", "client|caching", "client|capa", "client|getname", "client|getredir", "client|help",
-        "client|id", "client|info", "client|kill", "client|list", "client|no-evict",
+        "client|id", "client|import-source", "client|info", "client|kill", "client|list", "client|no-evict",
         "client|no-touch", "client|pause", "client|reply", "client|setinfo", "client|setname", "client|tracking",
         "client|trackinginfo", "client|unblock", "client|unpause", "echo", "hello", "ping", "quit", "reset", "select",
     ]),

@@ -25,6 +25,8 @@ use shards::exec::PutBack;
 const INPUT_BYTES: usize = 16 << 10;
 /// A client that was silent for longer is idle.
 const IDLE_MS: i64 = 2000;
+/// Capacity of an empty input buffer that is kept for the next request.
+const KEEP_INPUT_BYTES: usize = 64 << 10;
 
 /// Why a connection reads no further requests for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,6 +150,11 @@ impl Connection {
         if consumed >= input.len() - consumed {
             input.drain(..consumed);
             self.input_at = 0;
+        }
+        if input.is_empty() && input.capacity() > KEEP_INPUT_BYTES {
+            // A big request is done: neither its bytes nor where its arguments lay are needed any more.
+            input = Vec::new();
+            self.parser = Parser::new();
         }
         self.input = input;
     }
