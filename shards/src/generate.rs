@@ -32,12 +32,20 @@ pub struct Generator {
     pub now_ms: i64,
     /// One call in so many is damaged (0: none).
     pub damage_one_in: u64,
+    /// Arguments that came later are left out: for comparing with older servers.
+    pub version: (u32, u32),
+}
+
+/// The version in which something came ("7.0.0"), as far as it matters.
+pub fn since(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 impl Generator {
     /// A generator whose calls follow from `seed`.
     pub fn new(seed: u64) -> Generator {
-        Generator { rng: Prng::new(seed), keys: 8, now_ms: 0, damage_one_in: 12 }
+        Generator { rng: Prng::new(seed), keys: 8, now_ms: 0, damage_one_in: 12, version: (u32::MAX, 0) }
     }
 
     /// A call of one of `rows`.
@@ -72,7 +80,7 @@ impl Generator {
         // Where a count of what follows stands, to be filled in when that is known.
         let mut count_at = None;
         for arg in args {
-            if arg.optional && !self.one_in(3) {
+            if arg.optional && !self.one_in(3) || since(arg.since) > self.version {
                 continue;
             }
             let times = if arg.multiple { 1 + self.rng.below(3) } else { 1 };
@@ -99,6 +107,7 @@ impl Generator {
             ArgKind::PureToken => {}
             ArgKind::OneOf => {
                 let part = arg.parts[self.rng.below(arg.parts.len() as u64) as usize];
+                // Of choices that came later none is made, which is an error everywhere.
                 self.sequence(&[Arg { optional: false, ..part }], argv);
             }
             ArgKind::Block => self.sequence(arg.parts, argv),

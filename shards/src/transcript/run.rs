@@ -7,6 +7,7 @@ use super::{Call, Case, Step, show};
 use crate::args::{Args, Span};
 use crate::command::Command;
 use crate::commands::FAMILIES;
+use crate::commands::database::DEBUG;
 use crate::contents::contents;
 use crate::error::CommandError;
 use crate::reply::{Reply, Resp};
@@ -108,6 +109,12 @@ impl Bare {
         let named = |row: &&'static Command, name: &[u8]| name.eq_ignore_ascii_case(row.name.as_bytes());
         if argv[0].eq_ignore_ascii_case(b"select") && argv.len() == 2 {
             return Ok(None);
+        }
+        if argv[0].eq_ignore_ascii_case(b"debug")
+            && let Some(row) = argv.get(1).and_then(|sub| DEBUG.iter().find(|row| named(row, sub)))
+            && row.arity_fits(argv.len())
+        {
+            return Ok(Some(row));
         }
         let rows = FAMILIES.iter().flat_map(|family| family.iter());
         let mut row = rows.clone().find(|row| named(row, &argv[0])).ok_or_else(|| unknown_command(argv))?;
