@@ -29,6 +29,7 @@ use shards::command::{Spread, flag};
 use shards::error::CommandError;
 use shards::reply::Reply;
 use shards::shard::Outcome;
+use shards::types::Ahead;
 
 /// Requests looked at together: perf.md found 16 better than 64 for writes (whole leaves of 64 overflow the L1 cache).
 pub const BATCH: usize = 16;
@@ -146,6 +147,7 @@ impl Center {
                 let hashes = || batch.requests.iter().map(|parsed| parsed.hash).filter(|hash| *hash != 0);
                 hashes().for_each(|hash| self.shard.keyspace.prefetch_leaf(db, hash));
                 hashes().for_each(|hash| self.shard.keyspace.prefetch_entry(db, hash));
+                self.look_ahead(db, input, &batch);
             }
             let mut all = true;
             for parsed in &batch.requests {
@@ -209,6 +211,18 @@ impl Center {
         }
         self.batch = batch;
         at
+    }
+
+    /// Asks for the buckets of members in large collections.
+    fn look_ahead(&self, db: u32, input: &[u8], batch: &Batch) {
+        let mut ahead = [const { None }; BATCH];
+        for (slot, parsed) in ahead.iter_mut().zip(&batch.requests).filter(|(_, parsed)| parsed.hash != 0) {
+            let Some(entry) = parsed.entry else { continue };
+            let (Some(key), Some(member)) = (entry.single_key, entry.member_at(parsed.count)) else { continue };
+            let argv = Args::new(input, &batch.spans[parsed.first..parsed.first + parsed.count]);
+            *slot = self.shard.keyspace.look_ahead(db, parsed.hash, argv.get(usize::from(key)), argv.get(member));
+        }
+        ahead.iter().flatten().for_each(Ahead::bring);
     }
 
     /// Parses up to [`BATCH`] requests from `at` on; the step that ended it (`Request`: the batch is full), its lengths

@@ -113,6 +113,16 @@ impl Entry {
         if self.arity > 0 { argc == self.arity as usize } else { argc >= self.arity.unsigned_abs() as usize }
     }
 
+    /// The argument that names a member of the collection at its key, in most commands of such a group.
+    #[inline]
+    pub fn member_at(&self, argc: usize) -> Option<usize> {
+        match self.facts.group {
+            Group::Hash | Group::Set if argc > 2 => Some(2),
+            Group::SortedSet if argc > 2 => Some(argc - 1),
+            _ => None,
+        }
+    }
+
     /// True if it has this flag.
     #[inline]
     pub fn is(&self, flag: u32) -> bool {

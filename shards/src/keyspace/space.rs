@@ -13,7 +13,7 @@ use super::table::{Pos, Table, Value};
 use super::watch::{Life, Watch};
 use crate::effects::{Effects, Event};
 use crate::stdx::prng::Prng;
-use crate::types::Object;
+use crate::types::{Ahead, Object};
 
 /// What a look-up may do beside finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -468,6 +468,13 @@ impl Keyspace {
     #[inline]
     pub fn prefetch_entry(&self, db: u32, hash: u64) {
         self.dbs[db as usize].prefetch_entry(hash);
+    }
+
+    /// For commands that ask a large collection for a member: once the entry is there, asks for the place of the member's
+    /// bucket. What comes back asks for the bucket.
+    #[inline]
+    pub fn look_ahead(&self, db: u32, hash: u64, key: &[u8], member: &[u8]) -> Option<Ahead<'_>> {
+        self.dbs[db as usize].boxed_object(hash, key)?.look_ahead(member)
     }
 
     /// Checks every table and the guests; for tests and simulation.

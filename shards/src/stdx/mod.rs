@@ -7,5 +7,6 @@ pub mod grisu;
 pub mod long_double;
 pub mod lzf;
 pub mod number;
+pub mod prefetch;
 pub mod prng;
 pub mod sha1;

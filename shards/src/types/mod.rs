@@ -4,6 +4,8 @@
 //! while small (`compact`), behind a pointer else.
 
 pub mod geo;
+mod ahead;
+mod buckets;
 mod compact;
 pub mod hash;
 pub mod list;
@@ -14,6 +16,8 @@ pub mod hll;
 pub mod intset;
 pub mod set;
 pub mod stream;
+
+pub use ahead::Ahead;
 
 /// Type tags as the table stores them beside each key (the numbers are Valkey's object types, which DUMP and
 /// MODULE people know; 8 is ours).

@@ -218,6 +218,14 @@ impl<O> Table<O> {
         }
     }
 
+    /// The object of a key if it lies outside the leaf, without a trace; for what is still to come of a batch.
+    #[inline]
+    pub fn boxed_object(&self, hash: u64, key: &[u8]) -> Option<&O> {
+        let handle = self.directory.get(self.bucket(hash));
+        let pos = if handle == 0 { None } else { self.find_in(handle, hash, key) }?;
+        self.entry(pos).address().map(owned::object)
+    }
+
     /// The next look-up need not ask for lines itself.
     #[inline(always)]
     fn prime(&self) {

@@ -1,6 +1,8 @@
 //! The two inner loops of a look-up, sixteen bytes at a time: which tags equal mine, and how many bytes lie before
 //! entry i. Every function has a scalar twin, which is what other machines than x86_64 run and what the tests compare with.
-#![allow(unsafe_code)] // reason: SSE2 loads and the prefetch instruction take raw pointers
+#![allow(unsafe_code)] // reason: SSE2 loads take raw pointers
+
+pub(super) use crate::stdx::prefetch::prefetch;
 
 /// How many tags one comparison looks at.
 pub(super) const LANES: usize = 16;
@@ -100,23 +102,6 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     let wide = |s: &[u8]| s.first_chunk().map(|x| u128::from_le_bytes(*x));
     let mut blocks = a.chunks_exact(16).zip(b.chunks_exact(16));
     blocks.all(|(x, y)| wide(x) == wide(y)) && a.last_chunk::<16>() == b.last_chunk::<16>()
-}
-
-/// Asks the processor to bring the line at `address` nearer. Any address is fine, mapped or not.
-#[inline(always)]
-pub(super) fn prefetch(address: *const u8) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch is a hint; it neither faults nor changes anything, whatever the address.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: a prefetch is a hint; it neither faults nor changes anything, whatever the address.
-    unsafe {
-        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = address;
 }
 
 #[cfg(test)]

@@ -165,6 +165,15 @@ impl Hash {
         field.filter(|field| !field.is_hidden(hidden))
     }
 
+    /// The pack in which a field is or would be, of a large hash; its place is asked for.
+    #[inline]
+    pub(super) fn look_ahead(&self, name: &[u8]) -> Option<&Vec<u8>> {
+        match &self.form {
+            Form::Table(table) => Some(table.look_ahead(&Probe::new(name))),
+            Form::Pack { .. } => None,
+        }
+    }
+
     /// True if there is a field of this name.
     #[inline]
     pub fn has(&self, name: &[u8], hidden: i64) -> bool {
@@ -236,11 +245,11 @@ impl Hash {
 
     /// The fields in some order, as they came while the hash is a pack.
     pub fn iter(&self, hidden: i64) -> impl Iterator<Item = Field<'_>> {
-        let (packs, one): (&[Vec<u8>], _) = match &self.form {
-            Form::Table(table) => (table.packs(), None),
-            Form::Pack { bytes, .. } => (&[], Some(bytes)),
+        let (packs, one) = match &self.form {
+            Form::Table(table) => (Some(table.packs().iter()), None),
+            Form::Pack { bytes, .. } => (None, Some(bytes)),
         };
-        one.into_iter().chain(packs).flat_map(|bytes| pack::fields(bytes)).filter(move |field| !field.is_hidden(hidden))
+        one.into_iter().chain(packs.into_iter().flatten()).flat_map(|bytes| pack::fields(bytes)).filter(move |field| !field.is_hidden(hidden))
     }
 
     /// One step of a scan: gives the fields of one part, returns the cursor of the next step, 0 at the end. Any number

@@ -1,22 +1,10 @@
-//! A table: many packs, among which the hash of a field's name chooses.
+//! A table: many packs, among which the hash of a field's name chooses (linear hashing, [`Buckets`]).
 //!
-//! Linear hashing: when the packs hold more than `PACK_BYTES` each on average, the next one in line is split in two;
-//! when they hold far less, the last one goes back into the one it came from. So the table grows and shrinks by one
-//! pack at a time: no second table, no pause, and memory follows the content.
-//!
-//! ```text
-//!            split            mask
-//!   0 .. .. .. | .. .. .. .. .. | .. .. ..      packs
-//!   these have their other half .. here
-//! ```
-//!
-//! A scan's cursor counts packs with their bits reversed, as in the keyspace's table: the two halves of a pack are
-//! neighbours in that order, so a cursor says which part of all hashes was visited, whatever the table's size is then.
+//! When the packs hold more than `PACK_BYTES` each on average, the next one in line is split in two; when they hold far
+//! less, the last one goes back into the one it came from.
 //!
 //! Expiries: beside each pack stands a moment before which nothing in it expires, and one for the whole table. They are
 //! kept low, not exact, until a walk finds nothing there.
-//!
-//! The vector of packs grows by an eighth; moving it costs some milliseconds when there are a hundred million fields.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -25,6 +13,7 @@ use ahash::RandomState;
 use super::cell::Probe;
 use super::grow::{block_bytes, fitted};
 use super::pack::{self, Place};
+use crate::types::buckets::Buckets;
 use super::{Expiry, Field, Text, Was};
 
 /// What a pack holds on average: some twenty small fields. More would cost time in walking, less would cost memory.
@@ -33,17 +22,13 @@ const PACK_BYTES: usize = 640;
 const MERGE_BELOW: usize = 4;
 /// At least so many fields a pack, however large they are.
 const PACK_FIELDS_MIN: usize = 2;
-/// Attempts at a fair sample before any field will do.
-const TRIES: usize = 256;
 
 /// See the essay of this file.
 #[derive(Clone)]
 pub struct Table {
-    packs: Vec<Vec<u8>>,
+    packs: Buckets<Vec<u8>>,
     /// Nothing in the pack expires before this; empty while no field has an expiry.
     due: Vec<i64>,
-    mask: u64,
-    split: u64,
     len: usize,
     /// Bytes in the packs.
     used: usize,
@@ -58,12 +43,9 @@ impl Table {
     /// An empty table for `len` fields of so many bytes in all.
     pub fn sized(len: usize, bytes: usize, seed: u64) -> Table {
         let packs = (bytes / PACK_BYTES).min(len / PACK_FIELDS_MIN).max(1);
-        let mask = (1u64 << packs.ilog2()) - 1;
         Table {
-            packs: vec![Vec::new(); packs],
+            packs: Buckets::new(packs),
             due: Vec::new(),
-            mask,
-            split: packs as u64 - (mask + 1),
             len: 0,
             used: 0,
             timed: 0,
@@ -90,36 +72,31 @@ impl Table {
     }
 
     /// The packs.
-    pub fn packs(&self) -> &[Vec<u8>] {
+    pub fn packs(&self) -> &Buckets<Vec<u8>> {
         &self.packs
     }
 
     /// Bytes on the heap: what the packs hold and what their blocks waste (a sixteenth on average, with four sizes to a
     /// doubling), counted without looking at each.
     pub fn memory_bytes(&self) -> usize {
-        self.used + self.used / 16 + self.packs.capacity() * size_of::<Vec<u8>>() + self.due.capacity() * size_of::<i64>()
+        self.used + self.used / 16 + self.packs.row_bytes() + self.due.capacity() * size_of::<i64>()
     }
 
     #[inline]
     fn hash(&self, name: Text<'_>) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        match name {
-            Text::Bytes(bytes) => hasher.write(bytes),
-            Text::Int(n) => hasher.write_i64(n),
-        }
-        hasher.finish()
-    }
-
-    #[inline]
-    fn bucket(&self, hash: u64) -> usize {
-        let low = hash & self.mask;
-        (if low < self.split { hash & (2 * self.mask + 1) } else { low }) as usize
+        hash_of(&self.hasher, name)
     }
 
     #[inline]
     fn find(&self, name: &Probe<'_>) -> (usize, Option<Place>) {
-        let at = self.bucket(self.hash(name.text()));
+        let at = self.packs.of(self.hash(name.text()));
         (at, pack::find(&self.packs[at], name))
+    }
+
+    /// The pack in which a field is or would be; its place is asked for.
+    #[inline]
+    pub fn look_ahead(&self, name: &Probe<'_>) -> &Vec<u8> {
+        self.packs.prefetch(self.packs.of(self.hash(name.text())))
     }
 
     /// The field of this name.
@@ -183,7 +160,7 @@ impl Table {
 
     /// Takes in a field of another hash; it is not here yet.
     pub fn take_in(&mut self, field: Field<'_>) {
-        let at = self.bucket(self.hash(field.name));
+        let at = self.packs.of(self.hash(field.name));
         self.change(at, |pack| pack::push_field(pack, field));
         self.len += 1;
         self.retime(at, None, field.expire_at);
@@ -223,87 +200,45 @@ impl Table {
     }
 
     fn split_one(&mut self) {
-        let from = self.split as usize;
-        let whole = std::mem::take(&mut self.packs[from]);
-        let (mut stay, mut go) = (Vec::with_capacity(whole.len()), Vec::with_capacity(whole.len()));
-        for place in pack::places(&whole) {
-            let goes = self.hash(pack::name(&whole, place)) & (self.mask + 1) != 0;
-            (if goes { &mut go } else { &mut stay }).extend_from_slice(&whole[place.start..place.end]);
-        }
+        let hasher = self.hasher.clone();
+        let (from, _) = self.packs.split(|whole, goes| {
+            let (mut stay, mut go) = (Vec::with_capacity(whole.len()), Vec::with_capacity(whole.len()));
+            for place in pack::places(&whole) {
+                let goes = goes(hash_of(&hasher, pack::name(&whole, place)));
+                (if goes { &mut go } else { &mut stay }).extend_from_slice(&whole[place.start..place.end]);
+            }
+            (fitted(&stay), fitted(&go))
+        });
         if !self.due.is_empty() {
-            self.due[from] = pack::earliest(&stay);
-            self.due.push(pack::earliest(&go));
-        }
-        if self.packs.len() == self.packs.capacity() {
-            self.packs.reserve_exact(self.packs.len() / 8 + 4);
-        }
-        self.packs[from] = fitted(&stay);
-        self.packs.push(fitted(&go));
-        self.split += 1;
-        if self.split > self.mask {
-            self.mask = 2 * self.mask + 1;
-            self.split = 0;
+            self.due[from] = pack::earliest(&self.packs[from]);
+            self.due.push(pack::earliest(&self.packs[self.packs.len() - 1]));
         }
     }
 
     fn merge_one(&mut self) {
-        if self.split == 0 {
-            self.mask >>= 1;
-            self.split = self.mask + 1;
-        }
-        self.split -= 1;
-        let to = self.split as usize;
-        let gone = self.packs.pop().expect("a pack was split off");
-        let kept = &mut self.packs[to];
-        kept.reserve_exact(block_bytes(kept.len() + gone.len()) - kept.len());
-        kept.extend_from_slice(&gone);
+        let to = self.packs.merge(|kept, gone| {
+            kept.reserve_exact(block_bytes(kept.len() + gone.len()) - kept.len());
+            kept.extend_from_slice(&gone);
+        });
         if let Some(time) = self.due.pop() {
             self.due[to] = self.due[to].min(time);
-        }
-        if self.packs.len() < self.packs.capacity() / 2 {
-            self.packs.shrink_to(self.packs.len() + self.packs.len() / 8);
-            self.due.shrink_to_fit();
+            if self.due.len() < self.due.capacity() / 2 {
+                self.due.shrink_to_fit();
+            }
         }
     }
 
     /// The pack a scan's cursor stands for, and the next cursor.
     pub fn step(&self, cursor: u64) -> (&[u8], u64) {
-        let low = cursor & self.mask;
-        let mask = if low < self.split { 2 * self.mask + 1 } else { self.mask };
-        // Sets the bits that do not count, so that the carry of the reversed addition runs through them.
-        let next = (cursor | !mask).reverse_bits().wrapping_add(1).reverse_bits();
-        (&self.packs[(cursor & mask) as usize], next)
+        let (at, next) = self.packs.step(cursor);
+        (&self.packs[at], next)
     }
 
     /// A random field and what tells it from others.
-    ///
-    /// A random hash finds a pack, an unsplit one twice as often as a half; a random place in it is taken if a field is
-    /// there, else all is tried again. So every field has the same chance, unless its pack is far fuller than others.
     pub fn random(&self, below: &mut dyn FnMut(u64) -> u64) -> Option<(u64, Field<'_>)> {
-        if self.len == 0 {
-            return None;
-        }
-        let mean = self.len as f64 / (2 * (self.mask + 1)) as f64;
-        let places = (mean + 5.0 * mean.sqrt() + 4.0) as u64;
-        for _ in 0..TRIES {
-            let hash = below(2 * (self.mask + 1));
-            let at = self.bucket(hash);
-            let count = pack::places(&self.packs[at]).count() as u64;
-            let is_half = hash & self.mask < self.split;
-            let n = below((if is_half { places } else { 2 * places }).max(count));
-            if n < count {
-                return self.nth(at, n);
-            }
-        }
-        let start = below(self.packs.len() as u64) as usize;
-        let at = (0..self.packs.len()).map(|i| (start + i) % self.packs.len()).find(|at| !self.packs[*at].is_empty())?;
-        let count = pack::places(&self.packs[at]).count() as u64;
-        self.nth(at, below(count))
-    }
-
-    fn nth(&self, at: usize, n: u64) -> Option<(u64, Field<'_>)> {
-        let field = pack::fields(&self.packs[at]).nth(n as usize)?;
-        Some(((at as u64) << 32 | n, field))
+        let (at, n) = self.packs.random(self.len, below, |pack| pack::places(pack).count())?;
+        let field = pack::fields(&self.packs[at]).nth(n)?;
+        Some(((at as u64) << 32 | n as u64, field))
     }
 
     /// Removes up to `max` fields that expired at or before `now`; true if there may be more.
@@ -356,21 +291,19 @@ impl Table {
 
     /// Frees up to `max` packs; true when none is left.
     pub fn drop_some(&mut self, max: usize) -> bool {
-        self.packs.truncate(self.packs.len().saturating_sub(max));
-        self.packs.is_empty()
+        self.packs.drop_some(max)
     }
 
     /// Checks everything.
     pub fn check_invariants(&self) {
         let packs = self.packs.len();
-        assert!((self.mask + 1).is_power_of_two() && self.split <= self.mask);
-        assert_eq!(packs as u64, self.mask + 1 + self.split);
+        self.packs.check_invariants();
         assert!(self.due.is_empty() || self.due.len() == packs);
         assert_eq!(self.due.is_empty(), self.timed == 0);
         let (mut len, mut timed) = (0, 0);
         for (at, pack) in self.packs.iter().enumerate() {
             for field in pack::fields(pack) {
-                assert_eq!(self.bucket(self.hash(field.name)), at, "a field lies where its hash says");
+                assert_eq!(self.packs.of(self.hash(field.name)), at, "a field lies where its hash says");
                 len += 1;
                 if let Some(time) = field.expire_at {
                     timed += 1;
@@ -381,4 +314,14 @@ impl Table {
         assert_eq!((len, timed), (self.len, self.timed));
         assert_eq!(self.packs.iter().map(Vec::len).sum::<usize>(), self.used);
     }
+}
+
+#[inline]
+fn hash_of(hasher: &RandomState, name: Text<'_>) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    match name {
+        Text::Bytes(bytes) => hasher.write(bytes),
+        Text::Int(n) => hasher.write_i64(n),
+    }
+    hasher.finish()
 }

@@ -176,7 +176,7 @@ fn samples_are_fair() {
 #[test]
 fn a_field_costs_few_bytes_beyond_its_name_and_value() {
     const PAYLOAD: usize = 28;
-    for (n, most) in [(16, 4.5), (100, 6.5), (1000, 6.5), (100_000, 6.5)] {
+    for (n, most) in [(16, 4.5), (100, 6.7), (1000, 6.5), (100_000, 6.5)] {
         let hash = filled(n);
         let beyond = hash.memory_bytes() as f64 / n as f64 - PAYLOAD as f64;
         assert!(beyond < most, "{n} fields: {beyond:.1} bytes each beyond the {PAYLOAD}");

@@ -140,6 +140,10 @@ impl Bucket {
         Bucket { block: bytes.to_vec() }
     }
 
+    pub(super) fn block(&self) -> &Vec<u8> {
+        &self.block
+    }
+
     /// All its bytes.
     pub(in crate::types) fn bytes(&self) -> &[u8] {
         &self.block

@@ -298,6 +298,12 @@ impl Set {
         }
     }
 
+    /// The bytes of the bucket in which a member is or would be, of a large set; their place is asked for.
+    #[inline]
+    pub(super) fn look_ahead(&self, member: &[u8]) -> Option<&Vec<u8>> {
+        if let Set::Table(table) = self { Some(table.look_ahead(Member::of(member))) } else { None }
+    }
+
     /// Removes a member; false if it was not there.
     pub fn remove(&mut self, member: Member<'_>) -> bool {
         match self {

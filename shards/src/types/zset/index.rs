@@ -3,35 +3,44 @@
 //! A hash table that knows no members: a slot holds 32 bits of a member's hash and the number of the leaf that has it, and
 //! the leaf says whether it is so. Eight bytes an element, and nothing has to be looked up again when the table grows.
 //!
-//! It grows by linear hashing, one bucket at a time, so no call pays for a doubling; and it shrinks the same way.
-//!
-//! A scan walks the hashes in the order of their reversed bits. Whatever the number of buckets, a bucket holds one stretch
-//! of that order, so a cursor (a place in it) means the same before and after a split: no element that stays is missed, and
-//! none is told twice.
+//! It grows by linear hashing ([`Buckets`]), one bucket at a time, so no call pays for a doubling; and it shrinks the same
+//! way.
 //!
 //! Invariant: slot (hash, leaf) is there once for each element of the leaf with that hash, in the bucket `bucket(hash)`.
+
+use crate::stdx::prefetch::{LINE, prefetch};
+use crate::types::buckets::Buckets;
 
 /// Slots a bucket has on average when the table grows by one.
 const FILL: usize = 20;
 /// Slots a bucket grows by.
 const STEP: usize = 4;
 
+/// Where a member is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Slot {
+pub struct Slot {
     hash: u32,
     leaf: u32,
+}
+
+impl Slot {
+    /// Asks for the lines of these.
+    #[inline]
+    pub(in crate::types) fn prefetch(slots: &[Slot]) {
+        slots.chunks(LINE / size_of::<Slot>()).for_each(|line| prefetch(line.as_ptr().cast()));
+    }
 }
 
 /// The table.
 #[derive(Clone)]
 pub(super) struct Index {
-    buckets: Vec<Vec<Slot>>,
+    buckets: Buckets<Vec<Slot>>,
     len: usize,
 }
 
 impl Index {
     pub fn new() -> Index {
-        Index { buckets: vec![Vec::new()], len: 0 }
+        Index { buckets: Buckets::new(1), len: 0 }
     }
 
     pub fn len(&self) -> usize {
@@ -40,20 +49,24 @@ impl Index {
 
     /// Bytes on the heap, about: buckets have some unused slots at their ends.
     pub fn heap_bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Vec<Slot>>() + self.len * size_of::<Slot>() * 9 / 8
+        self.buckets.row_bytes() + self.len * size_of::<Slot>() * 9 / 8
     }
 
     #[inline]
     fn bucket(&self, hash: u32) -> usize {
-        let mask = self.buckets.len().next_power_of_two() - 1;
-        let at = hash as usize & mask;
-        if at < self.buckets.len() { at } else { at & (mask >> 1) }
+        self.buckets.of(u64::from(hash))
     }
 
     /// The leaves that may have a member of this hash.
     #[inline]
     pub fn leaves(&self, hash: u32) -> impl Iterator<Item = u32> {
         self.buckets[self.bucket(hash)].iter().filter(move |slot| slot.hash == hash).map(|slot| slot.leaf)
+    }
+
+    /// The bucket of a hash; its place is asked for.
+    #[inline]
+    pub fn look_ahead(&self, hash: u32) -> &Vec<Slot> {
+        self.buckets.prefetch(self.bucket(hash))
     }
 
     pub fn insert(&mut self, hash: u32, leaf: u32) {
@@ -88,62 +101,41 @@ impl Index {
 
     /// Adds a bucket and moves to it what belongs there.
     fn split(&mut self) {
-        let new = self.buckets.len();
-        let half = 1 << new.ilog2();
-        let belongs = |slot: &Slot| slot.hash as usize & (2 * half - 1) == new;
-        let old = &mut self.buckets[new - half];
-        let moved: Vec<Slot> = old.iter().copied().filter(belongs).collect();
-        old.retain(|slot| !belongs(slot));
-        old.shrink_to(old.len() + STEP / 2);
-        self.buckets.push(moved);
+        self.buckets.split(|mut stays, goes| {
+            let goes = |slot: &Slot| goes(u64::from(slot.hash));
+            let moved: Vec<Slot> = stays.iter().copied().filter(goes).collect();
+            stays.retain(|slot| !goes(slot));
+            stays.shrink_to(stays.len() + STEP / 2);
+            (stays, moved)
+        });
     }
 
     /// Takes the last bucket away.
     fn merge(&mut self) {
-        let last = self.buckets.pop().expect("there are several");
-        let to = self.buckets.len() - (1 << self.buckets.len().ilog2());
-        for slot in last {
-            push(&mut self.buckets[to], slot);
-        }
-        if self.buckets.capacity() > 4 * self.buckets.len() {
-            self.buckets.shrink_to(2 * self.buckets.len());
-        }
+        self.buckets.merge(|to, gone| gone.into_iter().for_each(|slot| push(to, slot)));
     }
 
-    /// Gives the slots of the bucket at `cursor` to `each` as (hash, leaf), and returns the next cursor, 0 at the end.
-    pub fn scan(&self, cursor: u32, each: &mut dyn FnMut(u32, u32)) -> u32 {
-        let at = self.bucket(cursor.reverse_bits());
+    /// Gives the slots of the bucket at `cursor` to `each` as (hash, leaf), each pair once, and returns the next cursor, 0
+    /// at the end.
+    pub fn scan(&self, cursor: u64, each: &mut dyn FnMut(u32, u32)) -> u64 {
+        let (at, next) = self.buckets.step(cursor);
         let slots = &self.buckets[at];
         for (i, slot) in slots.iter().enumerate() {
-            let told = slots[..i].contains(slot);
-            if slot.hash.reverse_bits() >= cursor && !told {
+            if !slots[..i].contains(slot) {
                 each(slot.hash, slot.leaf);
             }
         }
-        let bits = self.bits(at);
-        if bits == 0 {
-            return 0;
-        }
-        let start = (at as u32).reverse_bits();
-        start.checked_add(1 << (32 - bits)).unwrap_or(0)
-    }
-
-    /// How many low bits of a hash say that it belongs to bucket `at`.
-    fn bits(&self, at: usize) -> u32 {
-        let full = self.buckets.len().next_power_of_two();
-        let half = full / 2;
-        let is_split = at >= half || at + half < self.buckets.len();
-        full.ilog2() - u32::from(!is_split)
+        next
     }
 
     /// Frees up to `n` buckets; true when all are gone. The table is of no use afterwards.
     pub fn drop_some(&mut self, n: usize) -> bool {
-        self.buckets.truncate(self.buckets.len().saturating_sub(n));
-        self.buckets.is_empty()
+        self.buckets.drop_some(n)
     }
 
     /// Checks that every slot is in its bucket.
     pub fn check_invariants(&self) {
+        self.buckets.check_invariants();
         let mut len = 0;
         for (at, bucket) in self.buckets.iter().enumerate() {
             assert!(bucket.iter().all(|slot| self.bucket(slot.hash) == at));

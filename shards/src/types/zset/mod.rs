@@ -13,6 +13,8 @@ mod pack;
 mod tests;
 mod tree;
 
+pub use index::Slot;
+
 use pack::Pack;
 use std::cmp::Ordering;
 use std::fmt;
@@ -129,6 +131,15 @@ impl ZSet {
         match &self.0 {
             Form::Small(pack) => pack.find(member).map(|entry| entry.score),
             Form::Large(tree) => tree.score(member),
+        }
+    }
+
+    /// The places of the members that meet a member in a large set; their own place is asked for.
+    #[inline]
+    pub(super) fn look_ahead(&self, member: &[u8]) -> Option<&Vec<Slot>> {
+        match &self.0 {
+            Form::Small(_) => None,
+            Form::Large(tree) => Some(tree.look_ahead(member)),
         }
     }
 
@@ -293,14 +304,14 @@ impl ZSet {
             }
             Form::Large(tree) => tree,
         };
-        let (mut cursor, mut told) = (cursor as u32, 0);
+        let (mut cursor, mut told) = (cursor, 0);
         loop {
             cursor = tree.scan(cursor, &mut |member, score| {
                 told += 1;
                 each(member, score);
             });
             if cursor == 0 || told >= count {
-                return u64::from(cursor);
+                return cursor;
             }
         }
     }

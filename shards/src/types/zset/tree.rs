@@ -13,7 +13,7 @@
 //! Invariants: no leaf is empty but the only one of an empty tree; counts and first scores of inner nodes are those of
 //! their children; the leaves in the order of their links hold the elements in order.
 
-use super::index::Index;
+use super::index::{Index, Slot};
 use super::pack::{Entry, Pack, order};
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
@@ -136,6 +136,12 @@ impl Tree {
     fn find(&self, member: &[u8]) -> Option<(u32, Entry<'_>)> {
         let found = |leaf: u32| self.leaves[leaf as usize].pack.find(member).map(|entry| (leaf, entry));
         self.index.leaves(self.hash(member)).find_map(found)
+    }
+
+    /// The places of the members that meet a member; their own place is asked for.
+    #[inline]
+    pub fn look_ahead(&self, member: &[u8]) -> &Vec<Slot> {
+        self.index.look_ahead(self.hash(member))
     }
 
     /// The score of a member.
@@ -594,7 +600,7 @@ impl Tree {
     }
 
     /// Gives the elements at `cursor` to `each` and returns the next cursor, 0 at the end ([`Index::scan`]).
-    pub fn scan<'t>(&'t self, cursor: u32, each: &mut dyn FnMut(&'t [u8], f64)) -> u32 {
+    pub fn scan<'t>(&'t self, cursor: u64, each: &mut dyn FnMut(&'t [u8], f64)) -> u64 {
         self.index.scan(cursor, &mut |hash, leaf| {
             let here = self.leaves[leaf as usize].pack.iter().filter(|entry| self.hash(entry.member) == hash);
             here.for_each(|entry| each(entry.member, entry.score));
