@@ -125,6 +125,8 @@ pub struct Thresholds {
     pub latency_ticks: u64,
     /// The duration of every call is counted.
     pub track_calls: bool,
+    /// Writes are refused: `min-replicas-to-write` asks for replicas, and there are none.
+    pub lacks_replicas: bool,
 }
 
 /// Unread output of a client without limits from which on its further requests wait.
@@ -248,6 +250,7 @@ impl Center {
                 request_bytes: u64::MAX,
                 latency_ticks: u64::MAX,
                 track_calls: true,
+                lacks_replicas: false,
                 unread_bytes: usize::MAX,
             },
             paused: None,
@@ -318,6 +321,7 @@ impl Center {
                 _ => u64::MAX,
             },
             track_calls: w.latency_tracking,
+            lacks_replicas: c.replication.min_replicas_to_write > 0 && c.replication.min_replicas_max_lag > 0,
         };
         self.shard.keyspace.keep_expired = c.general.import_mode;
         let limits = shards::exec::Limits {

@@ -336,6 +336,10 @@ impl Center {
             self.refuse(connection, Some(entry), &error);
             return After::Next;
         }
+        if self.thresholds.lacks_replicas && writes(entry, &connection.session) {
+            self.refuse(connection, Some(entry), &NO_REPLICAS);
+            return After::Next;
+        }
         let session = &mut connection.session;
         if session.multi.is_some() && !gates::runs_inside_multi(entry) {
             self.queue_in_multi(connection, entry, argv);
@@ -600,6 +604,12 @@ impl Center {
     }
 }
 
+/// True if this call would write: by itself, or what EXEC is about to run.
+fn writes(entry: &Entry, session: &Session) -> bool {
+    let queued = || session.multi.as_ref().is_some_and(|multi| multi.queue.iter().any(|call| call.entry.is(flag::WRITE)));
+    entry.is(flag::WRITE) || (entry.full_name == "exec" && queued())
+}
+
 /// A command that may wait for its keys holds back what follows it until it is answered.
 #[inline]
 fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) -> After {
@@ -614,6 +624,8 @@ fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) ->
 const UNREAD_WHILE_BUSY: usize = 1 << 20;
 /// Room for more arguments than these is not kept for the next requests.
 const KEEP_SPANS: usize = 16 << 10;
+
+const NO_REPLICAS: CommandError = CommandError::Static("NOREPLICAS Not enough good replicas to write.");
 
 /// Room made ahead for a big argument; the rest grows as it comes, so that announcing a gigabyte costs nothing.
 const RESERVE_MAX: usize = 1 << 20;

@@ -5,7 +5,7 @@
 
 use super::table::Entry;
 use shards::args::Args;
-use shards::command::key;
+use shards::command::{Begin, key};
 
 /// True if calls of this command may have keys.
 pub fn has_keys(entry: &Entry) -> bool {
@@ -24,7 +24,8 @@ fn by_specs(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
         let mut at = Vec::new();
         spec.indexes(call, &mut at).ok()?;
         let varies = spec.flags & key::VARIABLE_FLAGS != 0;
-        if spec.flags & key::INCOMPLETE != 0 || (varies && entry.facts.finds_keys) {
+        let unknown = matches!(spec.begin, Begin::Unknown);
+        if spec.flags & key::INCOMPLETE != 0 || ((varies || unknown) && entry.facts.finds_keys) {
             return None;
         }
         let flags = flags_of(entry, call, spec.flags);
@@ -33,7 +34,8 @@ fn by_specs(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     Some(found)
 }
 
-/// What the row itself finds. Its specs stand in the order of the keys, the last one for all that follow.
+/// What the row itself finds. Its specs that know where to begin stand in the order of the keys, the last of all for those
+/// that follow (SORT's destination).
 fn by_row(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     if !entry.facts.finds_keys {
         return None;
@@ -42,7 +44,8 @@ fn by_row(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
     entry.key_indexes(call, &mut at).ok()?;
     let specs = entry.facts.keys;
     let flags = |nth: usize| {
-        specs.get(nth).or(specs.last()).map_or(0, |spec| flags_of(entry, call, spec.flags & !key::INCOMPLETE))
+        let mut known = specs.iter().filter(|spec| !matches!(spec.begin, Begin::Unknown));
+        known.nth(nth).or(specs.last()).map_or(0, |spec| flags_of(entry, call, spec.flags & !key::INCOMPLETE))
     };
     Some(at.into_iter().enumerate().map(|(nth, at)| (at, flags(nth))).collect())
 }
@@ -51,4 +54,26 @@ fn by_row(entry: &Entry, call: Args<'_>) -> Option<Vec<(usize, u32)>> {
 fn flags_of(entry: &Entry, call: Args<'_>, flags: u32) -> u32 {
     let varying = entry.facts.key_flags.filter(|_| flags & key::VARIABLE_FLAGS != 0);
     varying.map_or(flags, |flags| flags(call))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::call::OwnedCall;
+    use crate::dispatch::table::table;
+
+    fn found(words: &[&str]) -> Vec<(usize, u32)> {
+        let entry = table().find(words[0].as_bytes()).expect("there is such a command");
+        let call = OwnedCall::of_parts(entry, 0, words.iter().map(|word| word.as_bytes()));
+        with_flags(entry, call.argv())
+    }
+
+    #[test]
+    fn the_destination_of_sort_is_a_key_that_is_written() {
+        let (read, write) = (key::RO | key::ACCESS, key::OW | key::UPDATE);
+        assert_eq!(found(&["sort", "a", "by", "w_*", "get", "v_*"]), [(1, read)]);
+        assert_eq!(found(&["sort", "a", "store", "b"]), [(1, read), (3, write)]);
+        assert_eq!(found(&["sort", "a", "store", "b", "store", "c"]), [(1, read), (5, write)]);
+        assert_eq!(found(&["sort_ro", "a", "by", "w_*"]), [(1, read)]);
+    }
 }

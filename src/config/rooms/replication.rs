@@ -77,8 +77,8 @@ rows! { replication: Replication, "REPLICATION", "Following a primary, and being
         range(0, I64_MAX), later("replication is not built");
     "min-replicas-to-write" => min_replicas_to_write: i64 = 0,
         "Refuse writes while fewer replicas are in touch; 0 turns it off.",
-        range(0, I32_MAX), alias("min-slaves-to-write"), later("replication is not built");
+        range(0, I32_MAX), alias("min-slaves-to-write");
     "min-replicas-max-lag" => min_replicas_max_lag: i64 = 10,
         "Seconds of lag up to which a replica counts as in touch.",
-        range(0, I32_MAX), alias("min-slaves-max-lag"), later("replication is not built");
+        range(0, I32_MAX), alias("min-slaves-max-lag");
 }
