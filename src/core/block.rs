@@ -4,7 +4,7 @@
 //! A core with waiting clients sleeps until the first of their deadlines ([`Center::next_deadline_ms`]).
 
 use super::Center;
-use super::keywait::Cancel;
+use super::waiters::Cancel;
 use crate::runtime::ConnId;
 
 /// What a client hears that CLIENT UNBLOCK ended with ERROR (Valkey's).

@@ -1,6 +1,6 @@
 //! The table of a core's connections: coming, going, and what they may cost.
 
-use super::keywait::Cancel;
+use super::waiters::Cancel;
 use super::{Action, Center};
 use crate::connection::session::Session;
 use crate::connection::{Connection, Ending};

@@ -21,6 +21,7 @@
 use super::call::How;
 use super::message::{self, Message};
 use super::query::{Question, Report};
+use super::waiters::{Cancel, Held, Spread, Waiter, is_grouped};
 use super::{Center, Client};
 use crate::acl::User;
 use crate::coordinator::messages::Request;
@@ -40,136 +41,10 @@ use shards::reply::{Reply, Resp};
 use shards::shard::{Call, Outcome};
 use shards::types::tag;
 use shards::txn::locks::{LockSet, Mode, fingerprint};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Why a waiter is taken away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cancel {
-    /// Its time is over, or CLIENT UNBLOCK says so: it gets a null array.
-    Timeout,
-    /// CLIENT UNBLOCK ... ERROR.
-    Error,
-    /// Its user may not make the call any more.
-    Denied,
-    /// Its client is gone.
-    Gone,
-}
-
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-
-/// Who waits on this shard.
-enum Waiter {
-    /// A call all of whose keys are here.
-    Call { call: OwnedCall, how: How, core: usize, conn: ConnId, ticket: u64, deadline_ms: Option<i64> },
-    /// A call over several shards; its coordinator knows it by this number.
-    Elsewhere { core: usize, wait: u64, entry: &'static Entry },
-}
-
-/// A call of one of this core's clients that waits on several shards.
-struct Spread {
-    order: Order<Client>,
-    call: OwnedCall,
-    shards: Vec<usize>,
-    deadline_ms: Option<i64>,
-    /// Its transaction is under way.
-    running: bool,
-    /// An offer came meanwhile.
-    offered: bool,
-    /// It was cancelled meanwhile.
-    cancelled: Option<Cancel>,
-}
-
-/// An offer that is out.
-struct Held {
-    /// To whom.
-    by: u64,
-    /// The key changed again since: whoever passes the offer by is to be asked once more.
-    changed: bool,
-}
-
-/// All who wait on this core.
-#[derive(Default)]
-pub struct Waiters {
-    here: HashMap<u64, (Waiter, Vec<DbKey>)>,
-    lines: HashMap<DbKey, VecDeque<u64>>,
-    /// Keys whose line is held by an offer.
-    held: HashMap<DbKey, Held>,
-    by_client: HashMap<(usize, ConnId), u64>,
-    elsewhere: HashMap<(usize, u64), u64>,
-    spread: HashMap<u64, Spread>,
-    /// Clients told to wait no more while the first transaction of their call was still under way.
-    early: HashMap<ConnId, Cancel>,
-    deadlines: BTreeSet<(i64, bool, u64)>,
-    next: u64,
-    serving: bool,
-}
-
-impl Waiters {
-    /// True if nobody waits, and nothing is left of those who did.
-    pub fn is_empty(&self) -> bool {
-        let lines = self.lines.is_empty() && self.held.is_empty() && self.deadlines.is_empty();
-        lines && self.here.is_empty() && self.spread.is_empty() && self.early.is_empty()
-    }
-
-    /// The next time something is over.
-    pub fn next_deadline_ms(&self) -> Option<i64> {
-        self.deadlines.first().map(|(at, ..)| *at)
-    }
-
-    /// Clients whose calls wait on this shard alone or are coordinated here, and how many of them with a deadline.
-    pub fn counts(&self) -> (u64, u64) {
-        ((self.by_client.len() + self.spread.len()) as u64, self.deadlines.len() as u64)
-    }
-
-    /// Keys that somebody waits for who wants to hear of their end, too (XREADGROUP).
-    pub fn keys_on_nokey(&self) -> u64 {
-        let waits = |id: &u64| matches!(self.here.get(id), Some((Waiter::Call { call, .. }, _)) if call.entry.full_name == "xreadgroup");
-        self.lines.values().filter(|line| line.iter().any(waits)).count() as u64
-    }
-
-    fn add(&mut self, waiter: Waiter, keys: Vec<DbKey>) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        match &waiter {
-            Waiter::Call { core, conn, deadline_ms, .. } => {
-                self.by_client.insert((*core, *conn), id);
-                self.deadlines.extend(deadline_ms.map(|at| (at, false, id)));
-            }
-            Waiter::Elsewhere { core, wait, .. } => {
-                self.elsewhere.insert((*core, *wait), id);
-            }
-        }
-        for key in &keys {
-            self.lines.entry(key.clone()).or_default().push_back(id);
-        }
-        self.here.insert(id, (waiter, keys));
-        id
-    }
-
-    fn remove(&mut self, id: u64) -> Option<(Waiter, Vec<DbKey>)> {
-        let (waiter, keys) = self.here.remove(&id)?;
-        match &waiter {
-            Waiter::Call { core, conn, deadline_ms, .. } => {
-                self.by_client.remove(&(*core, *conn));
-                deadline_ms.iter().for_each(|at| {
-                    self.deadlines.remove(&(*at, false, id));
-                });
-            }
-            Waiter::Elsewhere { core, wait, .. } => {
-                self.elsewhere.remove(&(*core, *wait));
-            }
-        }
-        for key in &keys {
-            let line = self.lines.get_mut(key).expect("a waiter stands in the line of each of its keys");
-            line.retain(|other| *other != id);
-            if line.is_empty() {
-                self.lines.remove(key);
-            }
-        }
-        Some((waiter, keys))
-    }
-}
 
 impl Center {
     /// Leaves a waiter for a call whose keys are all here.
@@ -249,16 +124,21 @@ impl Center {
             held.changed = true;
             return true;
         }
-        let line: Vec<u64> = self.waiters.lines.get(key).map_or(Vec::new(), |line| line.iter().copied().collect());
-        for id in line.into_iter().filter(|id| Some(*id) != skip) {
-            let Some((waiter, _)) = self.waiters.here.get(&id) else { continue };
-            let entry = match waiter {
-                Waiter::Call { call, .. } => call.entry,
-                Waiter::Elsewhere { entry, .. } => entry,
-            };
-            // A key of another type, or none, is not what it waits for. A consumer group that is gone, it must be told.
+        let mut at = 0;
+        while let Some(line) = self.waiters.lines.get(key) {
+            let Some(id) = line.ids.get(at).copied() else { break };
+            at += 1;
+            if Some(id) == skip {
+                continue;
+            }
             let is = self.shard.keyspace.peek(key.0, &key.1).map(|found| found.tag());
-            if is != tag_of(entry) && entry.full_name != "xreadgroup" {
+            if is.is_none() && line.grouped == 0 {
+                break;
+            }
+            let Some((waiter, _)) = self.waiters.here.get(&id) else { continue };
+            let entry = waiter.entry();
+            // A key of another type, or none, is not what it waits for. A consumer group that is gone, it must be told.
+            if is != tag_of(entry) && !is_grouped(entry) {
                 continue;
             }
             match waiter {
@@ -273,7 +153,11 @@ impl Center {
                 Waiter::Call { call, how, .. } if !self.shard.locks.admits(&lock_set(entry, call.argv(), how.db)) => {
                     return false;
                 }
-                Waiter::Call { .. } => self.try_waiter(id),
+                Waiter::Call { .. } => {
+                    self.try_waiter(id);
+                    // Who was served has left the line.
+                    at -= usize::from(!self.waiters.here.contains_key(&id));
+                }
             }
         }
         true
@@ -548,13 +432,8 @@ fn tag_of(entry: &Entry) -> Option<u8> {
 }
 
 fn distinct(keys: impl Iterator<Item = DbKey>) -> Vec<DbKey> {
-    let mut list: Vec<DbKey> = Vec::new();
-    for key in keys {
-        if !list.contains(&key) {
-            list.push(key);
-        }
-    }
-    list
+    let mut seen = HashSet::new();
+    keys.filter(|key| seen.insert(key.clone())).collect()
 }
 
 fn cancel_reply(why: Cancel, resp: Resp) -> Vec<u8> {

@@ -18,7 +18,7 @@
 //! | `report.rs`, `world.rs` | what a core tells INFO; what CONFIG SET changes outside the configuration |
 //! | `block.rs` | clients that wait for replicas (WAIT) |
 //! | `script/` | scripts and functions |
-//! | `keywait.rs` | clients that wait for keys (BLPOP ...) |
+//! | `keywait.rs`, `waiters.rs` | clients that wait for keys (BLPOP ...), and the table of them |
 //! | `clients.rs` | the table of connections: coming, going, limits |
 //! | `rights.rs` | what clients may do: denials, and changes of users |
 //! | `memory.rs` | `maxmemory`: making room, refusing |
@@ -53,6 +53,7 @@ pub mod serve;
 pub mod shared;
 pub mod track;
 pub mod turn;
+pub mod waiters;
 pub mod world;
 
 use crate::acl::Users;
@@ -65,7 +66,7 @@ use crate::runtime::ConnId;
 use crate::stats::Stats;
 use crate::stats::latency::Latency;
 use crate::stats::slowlog::{CallLog, SlowCall};
-use keywait::Waiters;
+use waiters::Waiters;
 use clients::Clients;
 use message::Message;
 use owner::Waiting;

@@ -418,13 +418,13 @@ impl Center {
                 if !self.shard.locks.is_empty() && !self.shard.locks.admits(&route::lock_set(entry, argv, how.db)) {
                     let ticket = connection.replies.reserve(connection.session.wants_reply());
                     self.park(OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
-                    return stall_if_blocking(connection, entry, ticket);
+                    return stall_if_blocking(connection, entry, argv, ticket);
                 }
                 if self.run_here(connection, entry, argv, how) == Outcome::Blocked {
                     let ticket = connection.replies.reserve(connection.session.wants_reply());
                     let block = *self.shard.take_block().expect("a blocked call says what it waits for");
                     self.wait_here(block, OwnedCall::new(entry, how.db, argv), how, self.id, conn, ticket);
-                    return stall_if_blocking(connection, entry, ticket);
+                    return stall_if_blocking(connection, entry, argv, ticket);
                 }
                 After::Next
             }
@@ -435,7 +435,7 @@ impl Center {
                 let header = CallHeader { entry, db, resp, no_touch, sees_expired, tracks, conn, ticket };
                 message::push_call(&mut self.calls_out[owner], &header, argv);
                 self.stats.hops += 1;
-                stall_if_blocking(connection, entry, ticket)
+                stall_if_blocking(connection, entry, argv, ticket)
             }
             None => {
                 let call = OwnedCall::new(entry, session.db, argv);
@@ -612,12 +612,17 @@ fn writes(entry: &Entry, session: &Session) -> bool {
 
 /// A command that may wait for its keys holds back what follows it until it is answered.
 #[inline]
-fn stall_if_blocking(connection: &mut Connection, entry: &Entry, ticket: u64) -> After {
-    if !entry.is(flag::BLOCKING) {
+fn stall_if_blocking(connection: &mut Connection, entry: &Entry, argv: Args<'_>, ticket: u64) -> After {
+    if !entry.is(flag::BLOCKING) || !may_wait(entry, argv) {
         return After::Next;
     }
     connection.stall = Some(Stall::Working(ticket));
     After::Stop
+}
+
+/// False for an XREAD or XREADGROUP without BLOCK: it need not hold back what follows.
+fn may_wait(entry: &Entry, argv: Args<'_>) -> bool {
+    !entry.full_name.starts_with("xread") || argv.iter().any(|arg| arg.eq_ignore_ascii_case(b"block"))
 }
 
 /// Input kept of a connection whose call is under way; the rest waits in its socket.

@@ -213,3 +213,38 @@ fn what_has_left_does_not_come_back() {
         }
     });
 }
+
+/// One call ends by a push or by something else at the same time: it has the element, or the element is still there.
+#[test]
+fn an_end_that_races_with_a_push_takes_the_element_or_leaves_it() {
+    on_any_shards(|stage| {
+        let mut other = stage.server.client();
+        let mut counts = [0, 0];
+        for round in 0..150 {
+            let call = ["BLPOP c 0", "BLPOP a b c d 0", "BLPOP c 0.002", "BLPOP d c b a 0.002"][round % 4];
+            let mut client = stage.server.client();
+            let id = client.say("CLIENT ID").int();
+            client.send(&words(call));
+            let (unblock, push) = (words(&format!("CLIENT UNBLOCK {id}")), words("RPUSH c v"));
+            std::thread::scope(|scope| {
+                scope.spawn(|| other.send(&push));
+                stage.admin.send(&unblock);
+            });
+            assert_eq!(other.reply(), ":1");
+            stage.admin.reply();
+            // Who was not blocked yet when it was unblocked finds the element; who had it, is answered already.
+            let taken = client.reply();
+            let left = stage.admin.say("LPOP c");
+            if taken == "(nil)" {
+                assert_eq!(left, "v", "{call}");
+            } else {
+                assert_eq!(taken, "[c v]", "{call}");
+                assert_eq!(left, "(nil)", "{call}");
+            }
+            counts[usize::from(left == "v")] += 1;
+            client.assert_in_step();
+        }
+        println!("taken and left: {counts:?}");
+        stage.await_blocked(0);
+    });
+}

@@ -167,3 +167,23 @@ fn hundreds_of_keys_in_rotating_order() {
         assert_eq!(stage.admin.say("DBSIZE"), ":0");
     });
 }
+
+#[test]
+fn a_long_line_is_served_one_by_one() {
+    on_any_shards(|stage| {
+        let calls = ["BLPOP k 0", "BLPOP k a b c 0", "BRPOP k 0"];
+        let mut clients: Vec<_> = (0..300).map(|_| stage.server.client()).collect();
+        clients.iter_mut().enumerate().for_each(|(i, client)| client.send(&words(calls[i % 3])));
+        stage.await_blocked(300);
+        for i in 0..150 {
+            // With many shards the one before may still be on offer.
+            assert!(!stage.admin.say(&format!("RPUSH k {i}")).is_error());
+        }
+        stage.await_blocked(150);
+        let rest: Vec<String> = (150..300).map(|i| i.to_string()).collect();
+        stage.admin.say(&format!("RPUSH k {}", rest.join(" ")));
+        let mut heard: Vec<u32> = clients.iter_mut().map(|c| c.reply().array()[1].text().parse().unwrap()).collect();
+        heard.sort_unstable();
+        assert_eq!(heard, (0..300).collect::<Vec<u32>>());
+    });
+}

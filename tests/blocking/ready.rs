@@ -157,3 +157,22 @@ fn a_key_that_goes_while_it_wakes_wakes_nobody() {
         assert_eq!(clients[1].reply(), "[b last 1]");
     });
 }
+
+#[test]
+fn a_restored_value_wakes() {
+    on_any_shards(|stage| {
+        let cases = [
+            ("RPUSH src v", "BLPOP a k b 0", "[k v]"),
+            ("ZADD src 1 v", "BZPOPMAX k 0", "[k v 1]"),
+            ("XADD src 1-1 f v", "XREAD BLOCK 0 STREAMS a k $ $", "[[k [[1-1 [f v]]]]]"),
+        ];
+        for (fill, wait, reply) in cases {
+            stage.admin.say(fill);
+            let payload = stage.admin.say("DUMP src");
+            let mut client = stage.waiter(wait);
+            assert_eq!(stage.admin.call(&[&b"RESTORE"[..], b"k", b"0", payload.bytes()]), "OK");
+            assert_eq!(client.reply(), reply);
+            stage.admin.say("FLUSHALL");
+        }
+    });
+}

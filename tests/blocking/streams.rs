@@ -147,3 +147,17 @@ fn the_map_of_resp3_comes_to_who_waited_in_it() {
         assert_eq!(client.say("BZPOPMIN a b 0.001"), "(nil)");
     });
 }
+
+#[test]
+fn a_stream_that_gives_way_to_memory_is_told_to_those_who_wait_in_it() {
+    on_any_shards(|stage| {
+        stage.admin.say("XGROUP CREATE s g $ MKSTREAM");
+        let mut clients = stage.waiting(&["XREADGROUP GROUP g a BLOCK 0 STREAMS s >", "XREAD BLOCK 0 STREAMS s $"]);
+        assert_eq!(stage.admin.say("CONFIG SET maxmemory-policy allkeys-random maxmemory 1"), "OK");
+        let error = clients[0].reply().to_string();
+        assert!(error.starts_with("-NOGROUP"), "{error}");
+        assert_eq!(stage.admin.say("CONFIG SET maxmemory 0"), "OK");
+        stage.admin.say("XADD s 5-5 f v");
+        assert_eq!(clients[1].reply(), "[[s [[5-5 [f v]]]]]");
+    });
+}
