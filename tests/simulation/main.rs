@@ -29,6 +29,7 @@ use ringkey::mesh::mesh;
 use ringkey::runtime::sim::{Faults, Sim, SimPeer};
 use ringkey::runtime::SimIo;
 use shards::stdx::prng::Prng;
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ struct World {
     sim: Sim,
     cores: Vec<Core<SimIo>>,
     turns: usize,
+    /// Clients so far.
+    connected: Cell<u64>,
 }
 
 impl World {
@@ -54,7 +57,7 @@ impl World {
             Core::new(sim.io(id), center, listeners)
         };
         let cores = mesh::<Message>(cores, ring_slots).into_iter().enumerate().map(make).collect();
-        World { sim, cores, turns: 0 }
+        World { sim, cores, turns: 0, connected: Cell::new(0) }
     }
 
     /// One turn of some core. Which one is the seed's choice, so cores may starve for long and run ahead far.
@@ -70,6 +73,7 @@ impl World {
     }
 
     fn client(&self) -> Client {
+        self.connected.set(self.connected.get() + 1);
         Client { peer: self.sim.connect(0, 0), buffer: Vec::new() }
     }
 
@@ -106,7 +110,9 @@ impl World {
             let mesh = &core.center.mesh;
             core.center.is_quiet() && core.center.clients.is_empty() && !mesh.has_inbound() && !mesh.backlogged()
         };
-        while !self.cores.iter().all(quiet) {
+        // One that went before it was welcome may have left calls to be run.
+        let welcome = |world: &World| world.cores.iter().map(|core| core.center.stats.connections_received).sum::<u64>();
+        while welcome(self) < self.connected.get() || !self.cores.iter().all(quiet) {
             self.turn();
         }
         for core in &self.cores {
