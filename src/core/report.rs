@@ -57,6 +57,8 @@ pub struct TrackingReport {
 /// All one core tells.
 #[derive(Clone, Debug)]
 pub struct CoreReport {
+    /// Bytes the process used before this report took some itself.
+    pub used_bytes: u64,
     /// Its counters.
     pub stats: Stats,
     /// How fast they grow.
@@ -111,9 +113,11 @@ impl Center {
     /// Everything INFO asks of a core.
     pub fn report(&mut self) -> CoreReport {
         self.note_slack();
+        let used_bytes = self.used_bytes();
         let keyspace = &self.shard.keyspace;
         let peers = || (0..self.cores).filter(|core| *core != self.id);
         CoreReport {
+            used_bytes,
             stats: self.stats.clone(),
             rates: self.history.rates(self.sample()),
             clients: self.clients_report(),
