@@ -12,7 +12,7 @@ use super::message::Message;
 use super::query::{Question, Report};
 use crate::connection::session::Session;
 use crate::dispatch::secrets::{REDACTED, secrets};
-use crate::dispatch::table::Entry;
+use crate::dispatch::table::{Entry, Target};
 use crate::runtime::ConnId;
 use crate::stats::clock;
 use shards::args::Args;
@@ -66,7 +66,8 @@ impl Center {
 
     #[cold]
     fn show_indeed(&mut self, session: &Session, db: u32, entry: &Entry, argv: Args<'_>) {
-        if entry.is(flag::ADMIN | flag::SKIP_MONITOR) {
+        // EVAL and its kin are shown when they begin, ahead of what they call.
+        if entry.is(flag::ADMIN | flag::SKIP_MONITOR) && !matches!(entry.target, Target::Script(_)) {
             return;
         }
         let whence = if session.unix {

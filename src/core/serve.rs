@@ -359,7 +359,10 @@ impl Center {
                 self.run_engine(conn, connection, entry, argv, owner)
             }
             Target::Server(row) => self.run_server(conn, connection, entry, row.run, argv),
-            Target::Script(_) => self.run_script(conn, connection, entry, argv),
+            Target::Script(_) => {
+                self.show(&connection.session, connection.session.db, entry, argv);
+                self.run_script(conn, connection, entry, argv)
+            }
         }
     }
 

@@ -90,7 +90,7 @@ impl Library {
                             one character long"
                     .into());
             }
-            if functions[..i].iter().any(|other| other.name == function.name) {
+            if functions[..i].iter().any(|other| other.name.eq_ignore_ascii_case(&function.name)) {
                 return Err("Function already exists in the library".into());
             }
         }
@@ -128,10 +128,10 @@ pub struct Libraries {
 }
 
 impl Libraries {
-    /// The library of a function, and its place there.
+    /// The library of a function, and its place there. Functions are found whatever the case of their name.
     pub fn find(&self, function: &[u8]) -> Option<(&Arc<Library>, usize)> {
         self.by_name.values().find_map(|library| {
-            let at = library.functions.iter().position(|f| *f.name == *function)?;
+            let at = library.functions.iter().position(|f| f.name.eq_ignore_ascii_case(function))?;
             Some((library, at))
         })
     }

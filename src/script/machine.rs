@@ -20,7 +20,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Compiled scripts kept before those that are known no more are thrown out.
-const SWEEP_AT: usize = 1024;
+const SWEEP_AT: usize = 768;
+
+/// Compiled scripts kept at most.
+const KEPT_MAX: usize = 1024;
 
 struct Compiled {
     script: Arc<Script>,
@@ -78,7 +81,8 @@ impl Machine {
         let outcome = match code {
             Code::Script(script) => self.run_script(&script),
             Code::Function(library, at) => self.run_function(&library, at),
-            Code::Load(library) => self.load(&library),
+            // What is only tried is not kept: the library that is known in the end is another.
+            Code::Load(library) => self.load(&library).map(|()| drop(self.libraries.remove(&library.id))),
             Code::Compile(script) => self.compiled(&script).map(|_| ()),
         };
         if let Err(text) = outcome {
@@ -99,6 +103,10 @@ impl Machine {
         }
         if self.scripts.len() >= SWEEP_AT {
             self.scripts.retain(|_, kept| !kept.script.gone.load(Ordering::Relaxed));
+            // Lua can hold a few thousand at hand; those that are still wanted are compiled again.
+            if self.scripts.len() >= KEPT_MAX {
+                self.scripts.clear();
+            }
         }
         let function = self
             .compile(script.code(), "@user_script", None)

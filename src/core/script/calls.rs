@@ -223,6 +223,7 @@ impl Center {
         let begin = clock::ticks();
         let How { no_touch, sees_expired, .. } = run.how;
         let call = Call { row, argv, db: run.db, resp, no_touch, sees_expired };
+        self.show_of_script(run.db, entry, argv);
         self.begin_call_by(run.how.by);
         let outcome = self.shard.execute(&call, run.now_ms, out);
         self.note_reads(entry, argv, run.how.by);
@@ -240,6 +241,7 @@ impl Center {
         resp: shards::reply::Resp,
         out: &mut Vec<u8>,
     ) -> Answer {
+        self.show_of_script(run.db, entry, argv);
         let mut session = run.session.take().unwrap_or_else(|| script_session(run, self.now_ms));
         session.resp = resp;
         session.db = run.db;
