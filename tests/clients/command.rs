@@ -46,7 +46,7 @@ fn lists_can_be_filtered() {
         reply.elements().iter().map(|name| name.text().to_owned()).collect()
     };
     assert_eq!(names("FILTERBY PATTERN gETR*"), ["getrange"]);
-    assert_eq!(names("filterby pattern client|get*"), ["client|getname"]);
+    assert_eq!(names("filterby pattern client|getn*"), ["client|getname"]);
     assert!(names("FILTERBY ACLCAT Transaction").contains(&"exec".to_owned()));
     assert_eq!(names("FILTERBY ACLCAT nosuch"), [""; 0]);
     assert_eq!(names("FILTERBY MODULE any"), [""; 0]);
