@@ -33,6 +33,8 @@ pub struct ScriptClient {
     pub user: Arc<User>,
     /// CLIENT SETNAME.
     pub name: Vec<u8>,
+    /// Peer address and own address as CLIENT LIST shows them.
+    pub ends: (Box<str>, Box<str>),
 }
 
 impl ScriptCall {

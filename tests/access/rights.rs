@@ -239,3 +239,57 @@ fn channels_are_checked_and_those_lost_close_their_listeners() {
         assert!(info.contains("acl_access_denied_channel:6\r\n"), "{info}");
     });
 }
+
+#[test]
+fn scripts_may_what_their_user_may() {
+    on_shards(&[], |server| {
+        let mut admin = Client::to(server.addr());
+        let mut c = user(server, "bob", "+@all -incr ~a* %R~r*");
+        let eval = |c: &mut Client, script: &str, keys: &[&str]| {
+            let mut argv = vec!["EVAL".to_owned(), script.to_owned(), keys.len().to_string()];
+            argv.extend(keys.iter().map(|key| (*key).to_owned()));
+            c.send_raw(&crate::common::request(&argv));
+            c.read()
+        };
+        assert_eq!(eval(&mut c, "return redis.call('set', KEYS[1], 1)", &["a1"]), "+OK\r\n");
+        assert_eq!(eval(&mut c, "return redis.call('get', 'r1')", &[]), "$-1\r\n");
+        // A key it declares is checked before the script runs, one it does not when it is touched.
+        assert!(eval(&mut c, "return 1", &["x"]).starts_with("-NOPERM No permissions to access a key"));
+        let touched = eval(&mut c, "return redis.call('get', 'x')", &[]);
+        assert!(touched.contains("ACL failure in script: No permissions to access a key"), "{touched}");
+        let denied = eval(&mut c, "return redis.call('incr', KEYS[1])", &["a1"]);
+        assert!(denied.contains("ACL failure in script: User bob has no permissions to run the 'incr' command"), "{denied}");
+        let asked = "return {redis.acl_check_cmd('set','a','1'), redis.acl_check_cmd('set','r','1'), redis.acl_check_cmd('incr','a')}";
+        assert_eq!(eval(&mut c, asked, &[]), "*3\r\n:1\r\n$-1\r\n$-1\r\n");
+        let log = admin.ask("ACL LOG 1");
+        for part in ["$3\r\nlua\r\n", "$4\r\nincr\r\n", " cmd=eval user=bob "] {
+            assert!(log.contains(part), "{part} in {log}");
+        }
+        admin.expect("GET a1", "$1\r\n1");
+    });
+}
+
+#[test]
+fn sort_makes_up_keys_only_for_who_may_read_all() {
+    on_shards(&[], |server| {
+        let mut admin = Client::to(server.addr());
+        admin.expect("RPUSH ids 1", ":1");
+        admin.expect("SET secret1 s", "+OK");
+        let mut c = user(server, "bob", "+@all ~ids ~out");
+        let (by, get) = ("-ERR BY option of SORT denied due to insufficient ACL permissions.", "-ERR GET option of SORT denied due to insufficient ACL permissions.");
+        c.expect("SORT ids GET secret*", get);
+        c.expect("SORT ids BY secret* GET #", by);
+        c.expect("SORT_RO ids GET #", get);
+        c.expect("SORT ids BY nosort", "*1\r\n$1\r\n1");
+        c.expect("SORT ids STORE secret1", "-NOPERM No permissions to access a key");
+        c.expect("SORT ids STORE out", ":1");
+        c.expect("MULTI", "+OK");
+        c.expect("SORT ids GET secret*", "+QUEUED");
+        c.expect("SORT ids", "+QUEUED");
+        c.expect("EXEC", &format!("*2\r\n{get}\r\n*1\r\n$1\r\n1"));
+        admin.expect("ACL SETUSER bob %R~*", "+OK");
+        c.expect("SORT ids GET secret*", "*1\r\n$1\r\ns");
+        c.expect("GEOADD secret1 1 1 x", "-NOPERM No permissions to access a key");
+        c.expect("GEORADIUS ids 0 0 1 km STORE secret1", "-NOPERM No permissions to access a key");
+    });
+}

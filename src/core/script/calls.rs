@@ -297,6 +297,8 @@ fn script_session(run: &Run, now_ms: i64) -> Box<Session> {
     let client = &run.call.script.as_ref().expect("a script's call knows for whom it runs").client;
     let mut session = Session::new(client.id, now_ms, Arc::clone(&client.user), true);
     session.name = client.name.clone();
+    (session.peer, session.local) = client.ends.clone();
+    session.last = Some(run.call.entry);
     Box::new(session)
 }
 

@@ -56,7 +56,8 @@ impl Center {
             self.check_flags(&code, read_only)?;
             Ok((code, keys))
         });
-        let client = ScriptClient { id: session.id, user: Arc::clone(&session.user), name: session.name.clone() };
+        let ends = (session.peer.clone(), session.local.clone());
+        let client = ScriptClient { id: session.id, user: Arc::clone(&session.user), name: session.name.clone(), ends };
         let (code, keys) = match checked {
             Ok((code, keys)) => (Ok(code), keys),
             Err(error) => (Err(error), 0),
