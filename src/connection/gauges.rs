@@ -25,6 +25,8 @@ pub struct Gauges {
     pub sending: bool,
     /// It waits for something other than its own input.
     pub blocked: bool,
+    /// Its last command has begun and is not answered yet.
+    pub unfinished: bool,
     /// It closes when its replies are out.
     pub closing: bool,
 }
@@ -45,6 +47,7 @@ impl Connection {
             memory_bytes: self.memory_bytes() + self.sending_bytes,
             sending: self.sending_bytes > 0,
             blocked: matches!(self.stall, Some(Stall::Paused | Stall::Blocked(_))) || self.waits_for_keys(),
+            unfinished: matches!(self.stall, Some(Stall::Working(_) | Stall::Blocked(_))),
             closing: self.ending == Ending::AfterReplies,
         }
     }

@@ -9,6 +9,7 @@ mod common;
 mod channels;
 mod crowds;
 mod events;
+mod figures;
 mod latency;
 mod monitor;
 

@@ -179,6 +179,6 @@ fn write_line(out: &mut Vec<u8>, client: Subject<'_>, running: Option<usize>) {
     field("lib-ver", &s.lib_version);
     field("tot-net-in", &number(s.net_in as i64));
     field("tot-net-out", &number(s.net_out as i64));
-    field("tot-cmds", &number(s.commands as i64 - i64::from(running.is_some())));
+    field("tot-cmds", &number(s.commands as i64 - i64::from(running.is_some() || g.unfinished)));
     out.push(b'\n');
 }
