@@ -47,6 +47,21 @@ local function resume(...) return shown(raw_resume(...)) end
 return pcall, xpcall, resume
 "#;
 
+/// Lua 5.1 counts what `unpack` is to return in an int: a range wide enough overflows it, and the machine writes beyond its
+/// stack. Such ranges, and those that are no numbers of that size, never reach it.
+const UNPACK: &str = r#"
+local unpack, tonumber, type, error = ...
+return function(t, i, j)
+  if type(t) ~= 'table' then return unpack(t, i, j) end
+  local first, last = tonumber(i == nil and 1 or i), tonumber(j == nil and #t or j)
+  if first and last then
+    if first > last then return end
+    if not (last - first < 1000000) then error('too many results to unpack', 2) end
+  end
+  return unpack(t, i, j)
+end
+"#;
+
 /// The machine's globals.
 pub struct Sandbox {
     /// The real globals of scripts: KEYS and ARGV are set here.
@@ -164,6 +179,9 @@ fn standard(maker: &Maker<'_>, raw: &Table, insecure: bool) -> Result<Table> {
     os.raw_set("clock", raw.raw_get::<Table>("os")?.raw_get::<Function>("clock")?)?;
     let coroutine: Table = raw.raw_get("coroutine")?;
     catchers(lua, raw, &std, &coroutine)?;
+    let get = |name: &str| raw.raw_get::<Function>(name);
+    let parts = (get("unpack")?, get("tonumber")?, get("type")?, get("error")?);
+    std.raw_set("unpack", lua.load(UNPACK).set_name("=ringkey").call::<Function>(parts)?)?;
     let libraries = [
         ("string", string.clone()),
         ("math", math),

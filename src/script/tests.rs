@@ -124,7 +124,14 @@ fn calls_work_wherever_lua_stands() {
 #[test]
 fn hostile_code_ends_in_errors() {
     assert!(once("local function f() return f() + 1 end return f()").contains("stack overflow"));
-    assert!(once("return {unpack({}, 1, 1e9)}").contains("too many results to unpack"));
+    for range in ["1, 1e9", "-2, 2147483647", "0, 2147483647", "-2147483648, -2", "4294967294, 2^53", "0/0, 2147483647", "-1/0", "-2147483648"] {
+        let reply = once(&format!("return {{unpack({{1, 2, 3}}, {range})}}"));
+        assert!(reply.contains("too many results to unpack"), "{range}: {reply}");
+    }
+    assert_eq!(once("return {unpack({1, 2, 3}, 1, -1)}"), "*0\r\n");
+    assert_eq!(once("return select('#', unpack({1, 2, 3}, -2147483648, -2147483646))"), ":3\r\n");
+    assert_eq!(once("return {unpack({1, 2, 3}, 2)}"), "*2\r\n:2\r\n:3\r\n");
+    assert!(once("return unpack(7)").contains("table expected, got number"));
     let deep = "local t = {} for i = 1, 5000 do t = {t} end return cjson.encode(t)";
     assert!(once(deep).contains("excessive nesting (1001)"), "{}", once(deep));
     assert!(once("return cjson.decode(string.rep('[', 100000))").contains("too many nested data structures (1001)"));
