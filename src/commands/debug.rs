@@ -42,7 +42,7 @@ const MISSING: &[&str] = &[
     "force-free-primary-async", "force-tls-write-error", "hashtable-can-abort-shrink", "htstats", "htstats-key", "leak",
     "loadaof", "mallctl", "mallctl-str", "oom", "pause-after-fork", "protect-client", "quicklist",
     "replicate", "replybuffer", "restart", "sdslen", "segfault",
-    "set-disable-deny-scripts", "slotmigration", "structsize",
+    "slotmigration", "structsize",
 ];
 
 fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
@@ -78,6 +78,10 @@ fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
                 "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
             ))?;
             Ok(Flow::everywhere(move |center: &mut Center| center.shard.set_large_from(bytes)))
+        }
+        (b"set-disable-deny-scripts", 3) => {
+            let all = leading_int(x.arg(2)) != 0;
+            Ok(Flow::everywhere(move |center: &mut Center| center.scripts.may_call_all = all))
         }
         (b"set-skip-checksum-validation", 3) => {
             let skip = leading_int(x.arg(2)) != 0;
@@ -252,6 +256,8 @@ fn help(x: &mut ServerExec<'_>) -> Flow {
         "    Write all values as RDB has them, in memory, and read them back.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Turn the search for expired keys off or on.",
+        "SET-DISABLE-DENY-SCRIPTS <0|1>",
+        "    Let scripts call what is not for scripts, or not.",
         "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
         "    Have RESTORE look at checksums or not.",
         "SLEEP <seconds>",

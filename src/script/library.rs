@@ -167,7 +167,8 @@ impl Libraries {
 /// Takes in what a library registers while it loads.
 #[derive(Default)]
 pub struct Collector {
-    open: RefCell<Option<Vec<(Registered, Function)>>>,
+    /// What was registered so far, and the functions, in a list of Lua's.
+    open: RefCell<Option<(Vec<Registered>, Table)>>,
 }
 
 impl Collector {
@@ -179,26 +180,28 @@ impl Collector {
     }
 
     /// A library begins to load.
-    pub fn begin(&self) {
-        *self.open.borrow_mut() = Some(Vec::new());
+    pub fn begin(&self, lua: &Lua) -> Result<()> {
+        *self.open.borrow_mut() = Some((Vec::new(), lua.create_table()?));
+        Ok(())
     }
 
-    /// It has loaded.
-    pub fn end(&self) -> Vec<(Registered, Function)> {
+    /// It has loaded: what it registered, and the functions in the same order.
+    pub fn end(&self) -> (Vec<Registered>, Table) {
         self.open.borrow_mut().take().expect("a library was loading")
     }
 
     fn register(&self, lua: &Lua, args: &MultiValue) -> Result<()> {
         let mut open = self.open.borrow_mut();
-        let Some(functions) = &mut *open else {
+        let Some((registered, functions)) = &mut *open else {
             return Err(fail_reply("ERR server.register_function can only be called on FUNCTION LOAD command"));
         };
-        functions.push(match args.len() {
+        let (new, function) = match args.len() {
             1 => named(lua, &args[0])?,
             2 => positional(lua, args)?,
             _ => return Err(fail_reply("ERR wrong number of arguments to server.register_function")),
-        });
-        Ok(())
+        };
+        registered.push(new);
+        functions.raw_set(registered.len(), function)
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! It lives on a stack of its own ([`super::stack`]); everything here is plain code that now and then asks its host.
 //! Code is compiled once and kept while its script or library is known.
+//!
+//! What is kept lies in tables of Lua's: Lua 5.1 has room for 8,000 values that Rust holds by hand, and a running script
+//! needs them for its arguments.
 
 use super::error::plain;
 use super::exchange::{Code, Exchange, Shared};
@@ -27,13 +30,7 @@ const KEPT_MAX: usize = 1024;
 
 struct Compiled {
     script: Arc<Script>,
-    function: Function,
     writes_fronts: bool,
-}
-
-struct Loaded {
-    library: Arc<Library>,
-    functions: Vec<Function>,
 }
 
 struct Machine {
@@ -43,7 +40,11 @@ struct Machine {
     collector: Rc<Collector>,
     bind: Function,
     scripts: HashMap<u64, Compiled>,
-    libraries: HashMap<u64, Loaded>,
+    /// From a script's number to its function.
+    script_functions: Table,
+    libraries: HashMap<u64, Arc<Library>>,
+    /// From a library's number to the list of its functions.
+    library_functions: Table,
 }
 
 /// Lives until there are no more jobs.
@@ -73,7 +74,9 @@ impl Machine {
         let bind: Function = lua.load(bind).set_name("=ringkey").eval()?;
         let sandbox = sandbox::build(&lua, tables, insecure)?;
         host.arm(&lua)?;
-        Ok(Machine { lua, host, sandbox, collector, bind, scripts: HashMap::new(), libraries: HashMap::new() })
+        let (script_functions, library_functions) = (lua.create_table()?, lua.create_table()?);
+        let (scripts, libraries) = (HashMap::new(), HashMap::new());
+        Ok(Machine { lua, host, sandbox, collector, bind, scripts, script_functions, libraries, library_functions })
     }
 
     fn run(&mut self) {
@@ -82,7 +85,7 @@ impl Machine {
             Code::Script(script) => self.run_script(&script),
             Code::Function(library, at) => self.run_function(&library, at),
             // What is only tried is not kept: the library that is known in the end is another.
-            Code::Load(library) => self.load(&library).map(|()| drop(self.libraries.remove(&library.id))),
+            Code::Load(library) => self.load(&library).and_then(|()| self.forget_library(library.id)),
             Code::Compile(script) => self.compiled(&script).map(|_| ()),
         };
         if let Err(text) = outcome {
@@ -98,23 +101,38 @@ impl Machine {
 
     /// The function of a script.
     fn compiled(&mut self, script: &Arc<Script>) -> std::result::Result<Function, String> {
-        if let Some(found) = self.scripts.get(&script.id) {
-            return Ok(found.function.clone());
+        let of_lua = |error: mlua::Error| plain(&error);
+        if self.scripts.contains_key(&script.id) {
+            return self.script_functions.raw_get(script.id).map_err(of_lua);
         }
         if self.scripts.len() >= SWEEP_AT {
-            self.scripts.retain(|_, kept| !kept.script.gone.load(Ordering::Relaxed));
-            // Lua can hold a few thousand at hand; those that are still wanted are compiled again.
-            if self.scripts.len() >= KEPT_MAX {
-                self.scripts.clear();
-            }
+            self.sweep_scripts().map_err(of_lua)?;
         }
         let function = self
             .compile(script.code(), "@user_script", None)
             .map_err(|text| format!("ERR Error compiling script (new function): {text}"))?;
         let writes_fronts = sandbox::may_write_fronts(script.code());
-        let kept = Compiled { script: Arc::clone(script), function: function.clone(), writes_fronts };
-        self.scripts.insert(script.id, kept);
+        self.script_functions.raw_set(script.id, &function).map_err(of_lua)?;
+        self.scripts.insert(script.id, Compiled { script: Arc::clone(script), writes_fronts });
         Ok(function)
+    }
+
+    /// Throws out the scripts that are known no more; all, if there are still too many: what is wanted is compiled again.
+    fn sweep_scripts(&mut self) -> Result<()> {
+        let gone = |kept: &Compiled| kept.script.gone.load(Ordering::Relaxed);
+        for (id, _) in self.scripts.extract_if(|_, kept| gone(kept)) {
+            self.script_functions.raw_set(id, Value::Nil)?;
+        }
+        if self.scripts.len() >= KEPT_MAX {
+            self.scripts.clear();
+            self.script_functions.clear()?;
+        }
+        Ok(())
+    }
+
+    fn forget_library(&mut self, id: u64) -> std::result::Result<(), String> {
+        self.libraries.remove(&id);
+        self.library_functions.raw_set(id, Value::Nil).map_err(|error| plain(&error))
     }
 
     fn compile(&self, code: &[u8], name: &str, env: Option<&Table>) -> std::result::Result<Function, String> {
@@ -144,8 +162,9 @@ impl Machine {
         if !self.libraries.contains_key(&library.id) {
             self.load(library)?;
         }
-        let function = self.libraries[&library.id].functions[at].clone();
         self.reported(|machine| {
+            let functions: Table = machine.library_functions.raw_get(library.id)?;
+            let function: Function = functions.raw_get(at + 1)?;
             let (keys, args) = machine.arguments()?;
             let bound: Function = machine.bind.call((function, keys, args))?;
             machine.call(bound)?;
@@ -210,13 +229,16 @@ impl Machine {
 
     /// Runs the code of a library and keeps what it registers.
     fn load(&mut self, library: &Arc<Library>) -> std::result::Result<(), String> {
-        self.libraries.retain(|_, loaded| !loaded.library.gone.load(Ordering::Relaxed));
+        let gone = self.libraries.values().filter(|known| known.gone.load(Ordering::Relaxed)).map(|known| known.id);
+        for id in gone.collect::<Vec<_>>() {
+            self.forget_library(id)?;
+        }
         let chunk = self
             .compile(&library.code[library.code_at..], "@user_function", Some(&self.sandbox.function_front))
             .map_err(|text| format!("ERR Error compiling function: {text}"))?;
-        self.collector.begin();
+        self.collector.begin(&self.lua).map_err(|error| plain(&error))?;
         let ran = self.sandbox.set_loading(true).and_then(|()| chunk.call::<()>(()));
-        let collected = self.collector.end();
+        let (registered, functions) = self.collector.end();
         self.sandbox.set_loading(false).map_err(|error| plain(&error))?;
         ran.map_err(|error| {
             let text = match super::error::caught(&self.lua, Value::Error(Box::new(error))) {
@@ -229,10 +251,9 @@ impl Machine {
         let mut exchange = self.host.exchange.borrow_mut();
         exchange.reply.clear();
         exchange.failed = false;
-        exchange.registered = collected.iter().map(|(registered, _)| registered.clone()).collect();
-        let functions = collected.into_iter().map(|(_, function)| function).collect();
-        self.libraries.insert(library.id, Loaded { library: Arc::clone(library), functions });
-        Ok(())
+        exchange.registered = registered;
+        self.libraries.insert(library.id, Arc::clone(library));
+        self.library_functions.raw_set(library.id, functions).map_err(|error| plain(&error))
     }
 }
 

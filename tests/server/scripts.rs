@@ -348,3 +348,56 @@ fn a_script_may_what_its_user_may() {
         assert_eq!(eval(&mut c, "return {tostring(redis.acl_check_cmd('get', 'mine:2')), tostring(redis.acl_check_cmd('get', 'yours'))}", "", ""), "[true false]");
     });
 }
+
+#[test]
+fn lua_has_room_for_many_arguments_scripts_and_functions() {
+    let server = Server::start(1);
+    let mut c = server.client();
+    // Functions stay in Lua: neither many of a library nor many libraries take the room of arguments.
+    let library = |name: &str, count: usize| {
+        format!("#!lua name={name}\nfor i = 1, {count} do server.register_function('{name}_' .. i, function() return i end) end")
+    };
+    assert_eq!(c.call(&["FUNCTION", "LOAD", &library("large", 9000)]), "large");
+    for i in 0..1200 {
+        assert_eq!(c.call(&["FUNCTION", "LOAD", &library(&format!("lib{i}"), 8)]), format!("lib{i}").as_str());
+        assert_eq!(c.say(&format!("FCALL lib{i}_8 0")), ":8");
+    }
+    assert_eq!(c.say("FCALL large_9000 0"), ":9000");
+    for i in 0..2500 {
+        assert_eq!(eval(&mut c, &format!("return {i}"), "", ""), format!(":{i}"));
+    }
+    let many = "local t = {} for i = 1, 7900 do t[i] = i end return redis.call('rpush', KEYS[1], unpack(t))";
+    assert_eq!(eval(&mut c, many, "list", ""), ":7900");
+    let too_many = "local t = {} for i = 1, 7999 do t[i] = i end return redis.pcall('echo', unpack(t))";
+    assert!(eval(&mut c, too_many, "", "").starts_with('-'));
+    assert_eq!(eval(&mut c, "return #ARGV", "", &"x ".repeat(100_000)), ":100000");
+    assert_eq!(eval(&mut c, "for i = 1, 100000 do redis.call('rpush', KEYS[1], i) end return #redis.call('lrange', KEYS[1], 0, -1)", "long", ""), ":100000");
+}
+
+#[test]
+fn a_reply_that_nests_too_deep_says_so_where_it_ends() {
+    let server = Server::start(1);
+    let mut c = server.client();
+    // So deep that a client could hardly read it, so it is told by its bytes.
+    let tables = "local r = {} local t = r for i = 1, 100000 do t[1] = {} t = t[1] end return r";
+    let maps = "local r = {} local t = r for i = 1, 100000 do t.map = {a = {}} t = t.map.a end return r";
+    let sets = "local r = {} local t = r for i = 1, 100000 do local n = {} t.set = {[n] = true} t = n end return r";
+    for body in [tables, maps, sets] {
+        let text = eval(&mut c, body, "", "");
+        assert!(text.contains("-ERR reached lua stack limit"), "{body}: {}", &text[..text.len().min(200)]);
+        assert_eq!(c.say("PING"), "PONG");
+    }
+}
+
+#[test]
+fn scripts_call_what_is_not_for_them_only_where_that_is_allowed() {
+    let server = Server::with(2, &["--enable-debug-command", "yes"]);
+    let mut c = server.client();
+    let body = "return redis.call('debug', 'protocol', 'integer')";
+    let refused = "-ERR This Valkey command is not allowed from script";
+    assert!(eval(&mut c, body, "", "").starts_with(refused));
+    assert_eq!(c.say("DEBUG SET-DISABLE-DENY-SCRIPTS 1"), "OK");
+    assert_eq!(eval(&mut c, body, "", ""), ":12345");
+    assert_eq!(c.say("DEBUG SET-DISABLE-DENY-SCRIPTS 0"), "OK");
+    assert!(eval(&mut c, body, "", "").starts_with(refused));
+}

@@ -152,6 +152,8 @@ pub struct Run {
 /// The scripts of one core.
 #[derive(Default)]
 pub struct Scripts {
+    /// Scripts may call even what is not for scripts (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub may_call_all: bool,
     /// The machine, made for the first script.
     stack: Option<Box<Stack>>,
     /// The script on it.
