@@ -326,7 +326,7 @@ impl Center {
             self.refuse(connection, Some(entry), &error);
             return After::Next;
         }
-        if self.paused.is_some() && self.held_by_pause(connection, entry) {
+        if self.paused.is_some() && self.held_by_pause(connection, entry, argv) {
             connection.stall = Some(Stall::Paused);
             return After::Held;
         }
@@ -592,18 +592,25 @@ impl Center {
 
     /// True if CLIENT PAUSE holds this command.
     #[cold]
-    fn held_by_pause(&mut self, connection: &Connection, entry: &'static Entry) -> bool {
+    fn held_by_pause(&mut self, connection: &Connection, entry: &'static Entry, argv: Args<'_>) -> bool {
         let Some((until_ms, writes_only)) = self.paused else { return false };
         if self.now_ms >= until_ms {
             self.end_pause();
             return false;
         }
-        let writes_in_exec = || {
-            connection.session.multi.as_ref().is_some_and(|m| {
-                m.queue.iter().any(|c| c.entry.is(flag::WRITE | flag::MAY_REPLICATE))
-            }) && entry.full_name == "exec"
-        };
-        !writes_only || entry.is(flag::WRITE | flag::MAY_REPLICATE) || writes_in_exec()
+        if !writes_only || self.may_change(entry, argv) {
+            return true;
+        }
+        let queue = connection.session.multi.as_ref().map_or(&[][..], |multi| &multi.queue);
+        entry.full_name == "exec" && queue.iter().any(|call| self.may_change(call.entry, call.argv()))
+    }
+
+    /// True if a call may change something or tell others of it. A script that declares what it does is believed.
+    fn may_change(&mut self, entry: &'static Entry, argv: Args<'_>) -> bool {
+        match entry.target {
+            Target::Script(_) if entry.is(flag::MAY_REPLICATE) => self.script_may_write(entry, argv),
+            _ => entry.is(flag::WRITE | flag::MAY_REPLICATE),
+        }
     }
 }
 

@@ -65,6 +65,65 @@ fn an_exec_that_writes_is_held_and_one_that_reads_is_not() {
 }
 
 #[test]
+fn a_pause_of_writes_holds_scripts_unless_they_declare_to_write_nothing() {
+    on_one_and_four_shards(&[], |server| {
+        let (mut a, mut r, mut late) = (Client::to(server.addr()), Client::to(server.addr()), Client::to(server.addr()));
+        let library = "#!lua name=l\nserver.register_function{function_name='reads',callback=function() return 4 end,flags={'no-writes'}}\nserver.register_function('writes',function() return 5 end)";
+        a.send_raw(&parts(&["FUNCTION", "LOAD", library]));
+        assert_eq!(a.read(), "$1\r\nl\r\n");
+        a.send_raw(&parts(&["SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 3"]));
+        let sha = a.read()[5..45].to_owned();
+        late.expect("MULTI", "+OK");
+        late.send_raw(&parts(&["EVAL", "return 6", "0"]));
+        assert_eq!(late.read(), "+QUEUED\r\n");
+        a.expect("CLIENT PAUSE 100000 WRITE", "+OK");
+        let reads: [(&[&str], i32); 5] = [
+            (&["EVAL", "#!lua flags=no-writes\nreturn 1", "0"], 1),
+            (&["EVAL_RO", "return 2", "0"], 2),
+            (&["EVALSHA", &sha, "0"], 3),
+            (&["FCALL", "reads", "0"], 4),
+            (&["FCALL_RO", "reads", "0"], 4),
+        ];
+        for (call, reply) in reads {
+            r.send_raw(&parts(call));
+            assert_eq!(r.read(), format!(":{reply}\r\n"), "{call:?}");
+        }
+        r.expect("MULTI", "+OK");
+        r.send_raw(&parts(reads[0].0));
+        assert_eq!(r.read(), "+QUEUED\r\n");
+        r.expect("EXEC", "*1\r\n:1");
+        late.send("EXEC");
+        let writes: [&[&str]; 4] = [
+            &["EVAL", "return 5", "0"],
+            &["EVAL", "#!lua\nreturn 5", "0"],
+            &["FCALL", "writes", "0"],
+            &["PUBLISH", "c", "m"],
+        ];
+        let mut held: Vec<Client> = Vec::new();
+        for call in writes {
+            let mut c = Client::to(server.addr());
+            c.send_raw(&parts(call));
+            held.push(c);
+        }
+        while !a.ask("INFO clients").contains("blocked_clients:5\r\n") {
+            std::thread::yield_now();
+        }
+        a.expect("CLIENT UNPAUSE", "+OK");
+        assert_eq!(late.read(), "*1\r\n:6\r\n");
+        for (c, reply) in held.iter_mut().zip([5, 5, 5, 0]) {
+            assert_eq!(c.read(), format!(":{reply}\r\n"));
+        }
+    });
+}
+
+/// A request of arguments that hold spaces.
+fn parts(args: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", args.len());
+    args.iter().for_each(|arg| bytes += &format!("${}\r\n{arg}\r\n", arg.len()));
+    bytes.into_bytes()
+}
+
+#[test]
 fn a_second_pause_is_never_weaker_than_the_first() {
     on_one_and_four_shards(&[], |server| {
         let (mut a, mut b) = (Client::to(server.addr()), Client::to(server.addr()));

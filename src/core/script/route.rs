@@ -14,7 +14,7 @@ use crate::dispatch::route::{self, Reach};
 use crate::dispatch::table::Entry;
 use crate::runtime::ConnId;
 use crate::script::exchange::Code;
-use crate::script::text::{flag, sha_named};
+use crate::script::text::{Script, flag, sha_named, sha_of};
 use shards::args::Args;
 use shards::error::{CommandError, NOT_AN_INTEGER};
 use shards::stdx::number::parse_i64;
@@ -103,6 +103,20 @@ impl Center {
             return Err(OUT_OF_MEMORY);
         }
         Ok(())
+    }
+
+    /// True unless what a call is to run declares that it writes nothing. Asking keeps no script.
+    pub(in crate::core) fn script_may_write(&mut self, entry: &Entry, argv: Args<'_>) -> bool {
+        let flags = if super::kill::is_function(entry) {
+            self.libraries().find(argv.get(1)).map(|(library, at)| library.functions[at].flags)
+        } else if entry.full_name.starts_with("evalsha") {
+            sha_named(argv.get(1)).and_then(|sha| self.script_named(&sha)).map(|script| script.flags)
+        } else {
+            let sha = sha_of(argv.get(1));
+            let known = self.script_named(&sha).map(|script| script.flags);
+            known.or_else(|| Script::new(argv.get(1), sha).ok().map(|script| script.flags))
+        };
+        flags.is_none_or(|flags| flags & flag::COMPAT != 0 || flags & flag::NO_WRITES == 0)
     }
 
     /// Runs a client's script, wherever its keys are.
