@@ -15,7 +15,7 @@ use shards::error::{CommandError, NOT_A_FLOAT};
 use shards::reply::{Reply, Resp};
 use shards::stdx::glob;
 use shards::stdx::prng::Prng;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 shards::rows! {
     /// The family's rows.
@@ -106,13 +106,21 @@ fn debug(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     }
 }
 
-/// Every core sleeps, so that the server answers nobody, as a single-threaded one would. Like strtod, a text that begins
-/// with no number is 0.
+/// Every core sleeps, so that the server answers nobody, as a single-threaded one would. They sleep at the end of their
+/// turns and report before that: all at the same time, and the core that asked has slept when it sees the reports. A core
+/// alone has its own report at once, so it sleeps right here. Like strtod, a text that begins with no number is 0.
 fn sleep(x: &mut ServerExec<'_>) -> Result<Flow, CommandError> {
     let text = String::from_utf8_lossy(x.arg(2));
     let number = (0..=text.len()).rev().filter_map(|end| text.get(..end)?.trim_start().parse::<f64>().ok()).next();
     let pause = Duration::try_from_secs_f64(number.unwrap_or(0.0).max(0.0)).map_err(|_| NOT_A_FLOAT)?;
-    Ok(Flow::everywhere(move |_| std::thread::sleep(pause)))
+    let since = Instant::now();
+    Ok(Flow::everywhere(move |center| {
+        if center.cores == 1 {
+            std::thread::sleep(pause);
+        } else {
+            center.sleeps.push((since, pause));
+        }
+    }))
 }
 
 /// A number of bytes with its unit, at most a MiB below 4 GiB.

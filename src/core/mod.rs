@@ -170,6 +170,8 @@ pub struct Center {
     pub thresholds: Thresholds,
     /// DEBUG PAUSE-CRON.
     pub ticks_paused: bool,
+    /// DEBUG SLEEP: since when and how long this core is to sleep, at the end of its turn.
+    pub sleeps: Vec<(std::time::Instant, std::time::Duration)>,
     /// Clients may not run commands (CLIENT PAUSE) until then; writes only if `.1`.
     pub paused: Option<(i64, bool)>,
     /// Clients in MONITOR, of all cores.
@@ -256,6 +258,7 @@ impl Center {
             },
             paused: None,
             ticks_paused: false,
+            sleeps: Vec::new(),
             monitors: Vec::new(),
             wants: Default::default(),
             notify: Default::default(),

@@ -147,12 +147,24 @@ impl<I: Io> Core<I> {
         if self.center.stopping {
             return;
         }
+        if !self.center.sleeps.is_empty() {
+            self.sleep();
+        }
         // A client closed by the flush may have left messages of this core to itself.
         let left = !self.center.ready.is_empty() || !self.center.loopback.is_empty();
         if self.center.cores > 1 && worked || left || self.go_on_at_once {
             self.io.submit();
         } else {
             self.rest();
+        }
+    }
+
+    /// DEBUG SLEEP. What this core asked the others is on its way, so they sleep at the same time.
+    #[cold]
+    fn sleep(&mut self) {
+        self.io.submit();
+        for (since, time) in self.center.sleeps.drain(..) {
+            std::thread::sleep(time.saturating_sub(since.elapsed()));
         }
     }
 

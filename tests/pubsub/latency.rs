@@ -32,6 +32,22 @@ fn the_monitor_sees_what_passes_its_threshold() {
 }
 
 #[test]
+fn a_sleep_inside_an_exec_is_noted_once_with_its_whole_time() {
+    everywhere(&["--enable-debug-command", "yes", "--latency-monitor-threshold", "15"], |server| {
+        let mut c = server.client();
+        for call in ["MULTI", "SET k v", "DEBUG SLEEP 0.02", "GET k"] {
+            c.say(call);
+        }
+        let replies = c.say("EXEC");
+        assert_eq!(replies.array().iter().map(|r| r.text()).collect::<Vec<_>>(), ["OK", "OK", "v"]);
+        let latest = c.say("LATENCY LATEST");
+        let command = latest.array().iter().find(|event| event.array()[0] == "command").expect("it took long");
+        assert!(command.array()[2].int() >= 20 && command.array()[5].int() == 1, "{latest:?}");
+        assert_eq!(c.say("PING"), "PONG");
+    });
+}
+
+#[test]
 fn every_call_is_in_its_histogram() {
     everywhere(&[], |server| {
         let mut clients: Vec<_> = (0..4).map(|_| server.client()).collect();
