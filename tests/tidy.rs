@@ -47,8 +47,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("runtime", &[]),
     ("config", &[]),
-    // The machine knows no shards and no clients.
-    ("script", &["identity"]),
+    // The machine knows no shards and no clients; its shebangs are quoted as inline lines are.
+    ("script", &["identity", "protocol"]),
     ("log", &["config"]),
     ("process", &["config"]),
     // Statistics are kept by command.

@@ -49,8 +49,8 @@ impl Library {
             return Err("Missing library metadata".into());
         }
         let end = memchr::memchr(b'\n', code).ok_or("Invalid library metadata")?;
-        let words = words(&code[..end]);
-        let engine = words.first().map(|word| &word[2..]).ok_or("Invalid library metadata")?;
+        let words = words(&code[..end]).unwrap_or_default();
+        let engine = words.first().and_then(|word| word.get(2..)).ok_or("Invalid library metadata")?;
         let mut name: Option<&[u8]> = None;
         for word in &words[1..] {
             match word.get(..5) {

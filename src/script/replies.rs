@@ -165,7 +165,9 @@ impl Writer<'_, '_> {
         } else if let Some(double) = number_field(table, "double")? {
             self.reply.double(double);
         } else if let Some(digits) = text_field(table, "big_number", false)? {
-            self.reply.big_number(&digits.as_bytes());
+            // Whatever the client's protocol, the digits are one line.
+            let line = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+            self.reply.big_number(&digits.as_bytes().iter().map(line).collect::<Vec<u8>>());
         } else if let Some((format, text)) = verbatim(table)? {
             self.reply.verbatim(&format, &text.as_bytes());
         } else if let Value::Table(map) = table.raw_get("map")? {

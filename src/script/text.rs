@@ -1,5 +1,7 @@
 //! A script as the server knows it: its text, its SHA-1, its shebang line and flags.
 
+use crate::protocol::split_line;
+use shards::args::Args;
 use shards::stdx::sha1;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -108,9 +110,11 @@ impl Script {
     }
 }
 
-/// Splits a shebang line into its words.
-pub fn words(line: &[u8]) -> Vec<&[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect()
+/// Splits a shebang line into its words, which may be quoted as on an inline line; `None` if a quote is left open.
+pub fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut text, mut spans) = (Vec::new(), Vec::new());
+    let whole = split_line(line, &mut text, &mut spans);
+    whole.then(|| Args::new(&text, &spans).iter().map(<[u8]>::to_vec).collect())
 }
 
 /// Where the code begins, and the script's flags.
@@ -119,7 +123,7 @@ fn shebang(body: &[u8]) -> Result<(usize, u32), String> {
         return Ok((0, flag::COMPAT));
     }
     let end = memchr::memchr(b'\n', body).ok_or("Invalid script shebang")?;
-    let words = words(&body[..end]);
+    let words = words(&body[..end]).unwrap_or_default();
     let engine = words.first().filter(|word| word.len() >= 2).ok_or("Invalid engine in script shebang")?;
     let mut flags = 0;
     for word in &words[1..] {
@@ -153,6 +157,8 @@ mod tests {
         assert_eq!(flags("#!lua flags=x\n"), Err("Unexpected flag in script shebang: x".into()));
         assert_eq!(flags("#!lua name=x\n"), Err("Unknown lua shebang option: name=x".into()));
         assert_eq!(flags("#!python\n"), Err("Could not find scripting engine 'python'".into()));
+        assert_eq!(flags("#!lua \"flags=no-writes\"\n"), Ok(flag::NO_WRITES));
+        assert_eq!(flags("#!lua flags='no-writes\n"), Err("Invalid engine in script shebang".into()));
         assert_eq!(flags("#!lua"), Err("Invalid script shebang".into()));
     }
 

@@ -401,3 +401,12 @@ fn scripts_call_what_is_not_for_them_only_where_that_is_allowed() {
     assert_eq!(c.say("DEBUG SET-DISABLE-DENY-SCRIPTS 0"), "OK");
     assert!(eval(&mut c, body, "", "").starts_with(refused));
 }
+
+#[test]
+fn big_numbers_and_shebangs_are_read_as_valkey_reads_them() {
+    let server = Server::start(1);
+    let mut c = server.client();
+    assert_eq!(eval(&mut c, "return {big_number='12\\r\\n3'}", "", ""), "12  3");
+    assert_eq!(c.call(&["FUNCTION", "LOAD", "#!lua name=\"quoted\"\nserver.register_function('q', function() return 1 end)"]), "quoted");
+    assert_eq!(eval(&mut c, "#!lua 'flags=no-writes'\nreturn 3", "", ""), ":3");
+}
