@@ -197,6 +197,10 @@ impl Machine {
     /// Calls a function without arguments and writes what it returns, or its error.
     fn call(&self, function: Function) -> Result<()> {
         let (ok, value): (bool, Value) = self.sandbox.xpcall.call((function, &self.sandbox.handler))?;
+        // A script that was stopped has ended: what tidies up after it is Lua too, and must run.
+        if self.host.was_stopped() {
+            self.host.arm(&self.lua)?;
+        }
         let mut exchange = self.host.exchange.borrow_mut();
         let mut out = std::mem::take(&mut exchange.reply);
         out.clear();
