@@ -10,7 +10,8 @@
 //! since the last, and at every one while the limit is passed. So the limit can be passed by a few hundred KiB a core for
 //! a moment, not more.
 //!
-//! A client hears OOM when the limit is passed and nothing can be evicted anywhere.
+//! A client hears OOM when the limit is passed and nothing can be evicted anywhere. While CLIENT PAUSE holds writers the data
+//! stays as it is, as in Valkey: nothing is evicted and nobody refused.
 
 use super::Center;
 use super::message::Message;
@@ -181,7 +182,7 @@ impl Center {
             (_, Some(_)) => true,
             (_, None) => needs(entry),
         };
-        if !refusable {
+        if !refusable || self.paused.is_some() {
             return Ok(());
         }
         self.look();
@@ -227,7 +228,7 @@ impl Center {
 
     /// Evicts until the limit is kept, nothing is left to evict here, or the slice is over.
     pub(super) fn evict_slice(&mut self) {
-        if self.shard.keyspace.has_guests() {
+        if self.shard.keyspace.has_guests() || self.paused.is_some() {
             return;
         }
         let share_bytes = self.share_bytes();

@@ -94,6 +94,22 @@ fn volatile_policies_leave_other_keys_alone() {
 }
 
 #[test]
+fn a_pause_keeps_the_data_as_it_is() {
+    for shards in [1, 4] {
+        let server = Server::with(shards, &["--maxmemory-policy", "allkeys-lru"]);
+        let mut client = server.client();
+        assert_eq!(fill(&mut client, "k", 1000), 0);
+        assert_eq!(client.say("CLIENT PAUSE 100000 WRITE"), "OK");
+        assert_eq!(client.say("CONFIG SET maxmemory 1"), "OK");
+        assert_eq!(client.say("GET k0"), "v".repeat(1000).as_str());
+        assert_eq!(client.say("DBSIZE"), ":1000");
+        assert_eq!(server.info("evicted_keys"), "0");
+        assert_eq!(client.say("CLIENT UNPAUSE"), "OK");
+        eventually("eviction goes on", || client.say("DBSIZE").int() == 0);
+    }
+}
+
+#[test]
 fn a_lower_limit_evicts_in_the_background_on_all_cores_alike() {
     let server = Server::with(4, &["--maxmemory-policy", "allkeys-lru"]);
     let mut client = server.client();
