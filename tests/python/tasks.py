@@ -17,7 +17,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         # A task whose worker was killed comes back after so many seconds; workers look for such every second.
-        "visibility_timeout": 4,
+        # Longer than the slow tasks that wait in one worker's hands take together: else they come back for ever.
+        "visibility_timeout": 20,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
         "queue_order_strategy": "priority",
